@@ -1,0 +1,48 @@
+/** Time as an input. The venue's clock may run faster than the wall (a simulated venue at `--speed`). */
+import { type Ms, ms } from "../core/units.ts";
+
+export interface Clock {
+  /** Venue time, integer ms. */
+  now(): Ms;
+  /** Monotonic microseconds of this process, for latency stamps only; never part of a decision. */
+  monotonicUs(): number;
+  /** Venue seconds per wall second. */
+  readonly speed: number;
+  /** Resolves after `duration` of venue time, or rejects when `signal` aborts. */
+  sleep(duration: Ms, signal?: AbortSignal): Promise<void>;
+}
+
+function sleepWall(wallMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    }, Math.max(0, wallMs));
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** The wall clock plus a measured offset (venue minus local, ms). */
+export function wallClock(offsetMs = 0): Clock {
+  return {
+    now: () => ms(Math.round(Date.now() + offsetMs)),
+    monotonicUs: () => performance.now() * 1000,
+    speed: 1,
+    sleep: (duration, signal) => sleepWall(duration, signal),
+  };
+}
+
+/** A clock that showed `venueNow` at the local monotonic instant `monotonicMs` and runs at `speed`. */
+export function scaledClock(venueNow: number, speed: number, monotonicMs = performance.now()): Clock {
+  return {
+    now: () => ms(Math.floor(venueNow + (performance.now() - monotonicMs) * speed)),
+    monotonicUs: () => performance.now() * 1000,
+    speed,
+    sleep: (duration, signal) => sleepWall(duration / speed, signal),
+  };
+}
