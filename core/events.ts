@@ -250,7 +250,10 @@ export type ExecutionEvent = OrderAcceptedEvent | OrderRejectedEvent | FillEvent
 
 export type Event = MarketEvent | ExecutionEvent;
 
-/** An order we want; sizes are always in shares, the gateway turns a market BUY into pUSD where the venue wants it. */
+/**
+ * An order we want. A market BUY (FAK or FOK) says what to `spend` and has `size` 0, as the venue does; every other order
+ * says its `size` and has `spend` 0. The fee comes on top of both.
+ */
 export interface SubmitIntent {
   readonly type: "submit";
   readonly orderId: string;
@@ -260,9 +263,10 @@ export interface SubmitIntent {
   readonly side: Side;
   readonly orderType: OrderType;
   readonly postOnly: boolean;
-  /** Limit: the worst price we accept. */
+  /** The worst price we accept. */
   readonly limit: Price;
   readonly size: Shares;
+  readonly spend: Usdc;
   /** GTD only: when the order should stop living. */
   readonly expireAt?: Ms;
   /** Receive time of the event that caused it. */
