@@ -1,0 +1,123 @@
+/**
+ * The configuration: every key, its type, its default. Money is a decimal string in pUSD ("12.5"), durations end in
+ * `Ms`, fractions are 0..1. Unknown keys are errors, so a misspelt limit can never be silently ignored.
+ */
+import { z } from "zod";
+import type { FeedName } from "../../core/events.ts";
+import { ASSETS, DURATIONS } from "../../core/market/instrument.ts";
+import { parseDecimal } from "../../core/units.ts";
+
+/** A non-negative pUSD amount. TOML numbers are taken too and kept as their decimal text. */
+const money = (fallback: string) =>
+  z.union([z.string(), z.number()]).transform(String).pipe(
+    z.string().refine((text) => parseDecimal(text, 6) >= 0, {
+      error: "must be a decimal amount of pUSD, zero or more, with at most six digits after the point",
+    }),
+  ).default(fallback);
+
+const fraction = (fallback: number) => z.number().min(0).max(1).default(fallback);
+const wholeMs = (fallback: number) => z.int().min(0).max(86_400_000).default(fallback);
+const listOf = <T extends string>(values: readonly [T, ...T[]], fallback: T) =>
+  z.array(z.enum(values)).min(1).default([fallback]);
+
+/** Text of `--venue` and `venue =`: see `parseVenue` in `commands/venue.ts` for what each form means. */
+const VENUE_PATTERN = /^(polymarket|sim|sim:\d{1,5}|http:\/\/[^\s/]+\/?)$/;
+const PROXY_PATTERN = /^(https?|socks5h?):\/\/[^\s/]+\/?$/;
+
+const strategySection = z.strictObject({
+  name: z.string().min(1).default("fair-value"),
+  /** Parameters of the strategy itself; the strategy checks the names. */
+  params: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).default({}),
+});
+
+const sizingSection = z.strictObject({
+  mode: z.enum(["fixed", "fraction", "kelly"]).default("fixed"),
+  usdc: money("25"),
+  fraction: fraction(0.02),
+  kellyFraction: fraction(0.25),
+});
+
+const riskSection = z.strictObject({
+  maxPositionPerMarketUsdc: money("500"),
+  maxTotalExposureUsdc: money("2000"),
+  maxTradeFraction: fraction(0.10),
+  maxDrawdownFraction: fraction(0.10),
+  maxConsecutiveLosses: z.int().min(0).max(1000).default(5),
+  maxSignalAgeMs: wholeMs(200),
+  blackoutBeforeEndMs: wholeMs(10_000),
+  minNotionalUsdc: money("1"),
+  maxBookAgeMs: wholeMs(5000),
+  maxFastAgeMs: wholeMs(5000),
+  maxOracleAgeMs: wholeMs(10_000),
+  orderMaxAgeMs: wholeMs(1000),
+});
+
+const paperSection = z.strictObject({
+  bankrollUsdc: money("1000"),
+  orderLatencyMs: wholeMs(50),
+  responseLatencyMs: wholeMs(50),
+  takerHoldMs: wholeMs(150),
+});
+
+/** Data age in ms after which a feed counts as late. One key per feed of `FEEDS`. */
+const feedsSection = z.strictObject({
+  polymarketMarketMaxAgeMs: wholeMs(15_000),
+  polymarketPricesMaxAgeMs: wholeMs(10_000),
+  binanceFuturesPublicMaxAgeMs: wholeMs(5000),
+  binanceFuturesMarketMaxAgeMs: wholeMs(10_000),
+  binanceSpotMaxAgeMs: wholeMs(10_000),
+  deribitMaxAgeMs: wholeMs(60_000),
+});
+
+const logSection = z.strictObject({
+  level: z.enum(["debug", "info", "warn", "error", "off"]).default("info"),
+  /** Path of an extra log file (JSON lines); empty: none. */
+  file: z.string().default(""),
+});
+
+const networkSection = z.strictObject({
+  /** Proxy URL for sockets and HTTP; empty: none. */
+  proxy: z.string().refine((text) => text === "" || PROXY_PATTERN.test(text), {
+    error: "must be http://host:port, https://host:port or socks5://host:port",
+  }).default(""),
+});
+
+export const configSchema = z.strictObject({
+  venue: z.string().regex(VENUE_PATTERN, {
+    error: "must be polymarket, sim, sim:PORT or http://host:port",
+  }).default("polymarket"),
+  /** Data folder; empty: the platform's user data folder. */
+  data: z.string().default(""),
+  assets: listOf(ASSETS, "btc"),
+  durations: listOf(DURATIONS, "5m"),
+  strategy: strategySection.prefault({}),
+  sizing: sizingSection.prefault({}),
+  risk: riskSection.prefault({}),
+  paper: paperSection.prefault({}),
+  feeds: feedsSection.prefault({}),
+  log: logSection.prefault({}),
+  network: networkSection.prefault({}),
+});
+
+type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly Item[]
+  : T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+  : T;
+
+/** The checked configuration of one run. */
+export type Config = DeepReadonly<z.infer<typeof configSchema>>;
+export type LogLevel = Config["log"]["level"];
+
+/** A fresh configuration of defaults only. */
+export const defaultConfig = (): Config => configSchema.parse({});
+
+const FEED_AGE_KEY: Readonly<Record<FeedName, keyof Config["feeds"]>> = {
+  "polymarket.market": "polymarketMarketMaxAgeMs",
+  "polymarket.prices": "polymarketPricesMaxAgeMs",
+  "binance.futures.public": "binanceFuturesPublicMaxAgeMs",
+  "binance.futures.market": "binanceFuturesMarketMaxAgeMs",
+  "binance.spot": "binanceSpotMaxAgeMs",
+  "deribit": "deribitMaxAgeMs",
+};
+
+/** Data age in ms after which `feed` counts as late under `config`. */
+export const feedMaxAgeMs = (config: Config, feed: FeedName): number => config.feeds[FEED_AGE_KEY[feed]];
