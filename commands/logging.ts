@@ -3,7 +3,13 @@
  * name of the field that carries them, and by their exact value wherever it turns up. A 0x + 64 hex value by itself is
  * not a secret: condition ids and order hashes look the same.
  */
-import { configureSync, getJsonLinesFormatter, getLogger, getTextFormatter, type LogRecord } from "@logtape/logtape";
+import {
+  configureSync,
+  getJsonLinesFormatter,
+  getLogger,
+  getTextFormatter,
+  type LogRecord,
+} from "@logtape/logtape";
 import { redactByField } from "@logtape/redaction";
 import { OperationError } from "../core/errors.ts";
 import type { Log } from "./command.ts";
@@ -89,7 +95,9 @@ function openLogFile(path: string): Deno.FsFile {
   } catch (error) {
     throw new OperationError({
       code: "LOG_FILE_UNWRITABLE",
-      message: `Cannot open ${path} as the log file: ${error instanceof Error ? error.message : String(error)}`,
+      message: `Cannot open ${path} as the log file: ${
+        error instanceof Error ? error.message : String(error)
+      }`,
       hint: "Name a file in a folder that exists and may be written with --log-file.",
       cause: error,
     });

@@ -4,7 +4,7 @@ import CliTable from "cli-table3";
 import { Presets, SingleBar } from "cli-progress";
 import { formatDecimal } from "../core/units.ts";
 import type { Progress } from "./command.ts";
-import { type TextSink, terminalStderr } from "./io.ts";
+import { terminalStderr, type TextSink } from "./io.ts";
 
 /** Colours, or plain text when `color` is false. */
 export const paint = (color: boolean): ChalkInstance => new Chalk({ level: color ? 1 : 0 });

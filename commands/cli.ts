@@ -1,0 +1,254 @@
+/** The program: global options, subcommands, and the one place that prints an envelope and chooses an exit code. */
+import { Command, CommanderError, Option } from "commander";
+import { type ExitCode, OperationError } from "../core/errors.ts";
+import { type Io, systemIo } from "./io.ts";
+import { paint } from "./output.ts";
+import { COMMANDS } from "./registry.ts";
+import { bindRun, examples, type Outcome, type Run, toJson } from "./run.ts";
+import { VERSION } from "./version.ts";
+
+const SCHEMA = "poly-edge/1";
+
+function globalOptions(program: Command): void {
+  program
+    .option("--json", "print exactly one JSON envelope on stdout")
+    .option("--config <file>", "configuration file (TOML; default ./poly-edge.toml, then the user's folder)")
+    .option("--profile <name>", "use the [profile.NAME] table of the configuration file")
+    .option("--data <dir>", "data folder: journal, tapes, latches, models")
+    .option("--venue <name>", "polymarket, sim, sim:PORT or http://host:port")
+    .option(
+      "--set <key=value>",
+      "set one configuration key, e.g. risk.maxBookAgeMs=3000 (repeatable)",
+      append,
+    )
+    .addOption(new Option("--log-level <level>", "least severe log line to show").choices(LOG_LEVELS))
+    .option("--log-file <file>", "also write the log to this file, as JSON lines")
+    .option("--quiet", "no progress, no log below errors on stderr")
+    .option("--proxy <url>", "http://host:port or socks5://host:port, for sockets and HTTP alike")
+    .option("--no-color", "no colour, also on a terminal (NO_COLOR does the same)")
+    .version(VERSION, "--version", "print the version");
+}
+
+const LOG_LEVELS = ["debug", "info", "warn", "error", "off"];
+const append = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];
+
+/** Global options that take a value, so that `--venue sim discover` is not read as the command `sim`. */
+const WITH_VALUE = new Set([
+  "--config",
+  "--profile",
+  "--data",
+  "--venue",
+  "--set",
+  "--log-level",
+  "--log-file",
+  "--proxy",
+]);
+
+/** The command meant by `argv` as far as it can be told, for envelopes of usage errors: "tape import", or "". */
+function commandMeant(program: Command, argv: readonly string[]): string {
+  const names: string[] = [];
+  let at: Command = program;
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (word === "--") break;
+    if (word.startsWith("-")) {
+      if (WITH_VALUE.has(word)) i++;
+      continue;
+    }
+    const next = at.commands.find((command) => command.name() === word || command.aliases().includes(word));
+    if (next === undefined) break;
+    names.push(next.name());
+    at = next;
+  }
+  return names.join(" ");
+}
+
+/** Help and version texts are kept back: under `--json` they travel inside the envelope. */
+interface Captured {
+  help: string;
+}
+
+function buildProgram(captured: Captured): Command {
+  const program = new Command("poly-edge")
+    .description(
+      "Trades Polymarket's short-window crypto markets: discover, stream, paper-trade, record, backtest.",
+    )
+    .addHelpText(
+      "after",
+      examples(["discover --venue sim", "trade --paper --venue sim --windows 2", "config show --json"]),
+    )
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureOutput({
+      writeOut: (text) => void (captured.help += text),
+      // Usage errors are printed once, by us; help on a missing subcommand arrives here too.
+      writeErr: (text) => void (captured.help += text),
+      outputError: () => {},
+      getOutHelpWidth: () => 110,
+      getErrHelpWidth: () => 110,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .exitOverride();
+  globalOptions(program);
+  for (const register of COMMANDS) register(program);
+  return program;
+}
+
+function usageError(error: CommanderError, command: string): OperationError {
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const nearest = rest.join(" ").trim().replace(/^\(|\)$/g, "");
+  const see = `See \`poly-edge ${command === "" ? "" : `${command} `}--help\`.`;
+  return new OperationError({
+    code: "USAGE",
+    message: `Cannot read the command line: ${first}`,
+    hint: nearest === "" ? see : `${nearest} ${see}`,
+    exit: 2,
+    cause: error,
+  });
+}
+
+function commanderOutcome(error: CommanderError, command: string, captured: Captured): Outcome {
+  if (error.code === "commander.version") {
+    return { command: "version", result: { data: { version: VERSION }, text: captured.help.trimEnd() } };
+  }
+  if (error.code === "commander.helpDisplayed" || (error.code === "commander.help" && error.exitCode === 0)) {
+    return { command: "help", result: { data: { help: captured.help }, text: captured.help.trimEnd() } };
+  }
+  if (error.code === "commander.help") {
+    const missing = new CommanderError(2, "commander.missingCommand", "error: no command given");
+    return { command, error: usageError(missing, command) };
+  }
+  return { command, error: usageError(error, command) };
+}
+
+interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+function errorBody(
+  error: unknown,
+  debug: boolean,
+): { body: ErrorBody; exit: ExitCode; stack: string | null } {
+  if (error instanceof OperationError) {
+    const { code, message, hint, details, exit } = error;
+    // A failure whose author left the exit at 0 is a failure all the same.
+    return {
+      body: { code, message, ...(hint === undefined ? {} : { hint }), details },
+      exit: exit || 1,
+      stack: null,
+    };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const body = {
+    code: "INTERNAL",
+    message: message === "" ? "an unnamed error" : message,
+    hint: "This is a fault of poly-edge. Run again with --log-level debug for the stack, and report it.",
+    details: error instanceof Error ? { name: error.name } : {},
+  };
+  return { body, exit: 1, stack: debug && error instanceof Error ? error.stack ?? null : null };
+}
+
+function metaOf(run: Run): Record<string, unknown> {
+  return {
+    version: VERSION,
+    ...(run.venue === null ? {} : { venue: run.venue }),
+    startedAt: new Date(run.startedAt).toISOString(),
+    durationMs: Math.max(0, Date.now() - run.startedAt),
+  };
+}
+
+function printFailure(run: Run, outcome: Outcome, json: boolean, color: boolean): ExitCode {
+  const { body, exit, stack } = errorBody(outcome.error, run.logLevel === "debug");
+  if (json) {
+    const warnings = run.warnings.length > 0 ? { warnings: run.warnings } : {};
+    const envelope = {
+      schema: SCHEMA,
+      command: outcome.command,
+      ok: false,
+      error: body,
+      ...warnings,
+      meta: metaOf(run),
+    };
+    run.io.stdout.write(run.redact(`${toJson(envelope)}\n`));
+  } else {
+    const pen = paint(color);
+    const hint = body.hint === undefined ? "" : `${pen.dim("hint:")} ${body.hint}\n`;
+    run.io.stderr.write(run.redact(`${pen.red("error")} ${body.code}: ${body.message}\n${hint}`));
+  }
+  if (stack !== null) run.io.stderr.write(run.redact(`${stack}\n`));
+  return exit;
+}
+
+function printSuccess(run: Run, outcome: Outcome, json: boolean, quiet: boolean): ExitCode {
+  const { data, text, exit } = outcome.result ?? { data: {} };
+  if (json) {
+    const envelope = { schema: SCHEMA, command: outcome.command, ok: true, data, warnings: run.warnings };
+    run.io.stdout.write(run.redact(`${toJson({ ...envelope, meta: metaOf(run) })}\n`));
+  } else if (text !== undefined && text !== "") run.io.stdout.write(run.redact(`${text}\n`));
+  if (!json && !quiet) {
+    for (const { code, message } of run.warnings) {
+      run.io.stderr.write(run.redact(`warning ${code}: ${message}\n`));
+    }
+  }
+  return exit ?? 0;
+}
+
+function printOutcome(
+  run: Run,
+  outcome: Outcome,
+  globals: Record<string, unknown>,
+  argv: readonly string[],
+): ExitCode {
+  const before = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
+  const json = globals["json"] === true || before.includes("--json");
+  const color = run.io.stderr.isTerminal && globals["color"] !== false &&
+    run.io.env("NO_COLOR") === undefined;
+  try {
+    return outcome.error === undefined
+      ? printSuccess(run, outcome, json, globals["quiet"] === true)
+      : printFailure(run, outcome, json, color);
+  } catch (error) {
+    // stdout cannot be written (a full disk): the error is all that is left to say, on stderr.
+    try {
+      printFailure(run, { command: outcome.command, error }, false, color);
+    } catch {
+      // stderr is gone as well; the exit code still tells.
+    }
+    return 1;
+  }
+}
+
+/**
+ * Runs one command line and returns the exit code; never throws, never exits by itself. `argv` without the program's
+ * name. Without `io` it is the real process, with its signals.
+ */
+export async function main(argv: string[], io?: Io): Promise<number> {
+  const own = io ?? systemIo();
+  const run: Run = {
+    io: own,
+    startedAt: Date.now(),
+    warnings: [],
+    redact: (text) => text,
+    logLevel: "info",
+    venue: null,
+    outcome: null,
+  };
+  const captured: Captured = { help: "" };
+  const program = buildProgram(captured);
+  bindRun(program, run);
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    run.outcome ??= { command: "", error: new Error("no command ran") };
+  } catch (error) {
+    const meant = commandMeant(program, argv);
+    run.outcome = error instanceof CommanderError
+      ? commanderOutcome(error, meant, captured)
+      : { command: meant, error };
+  }
+  const exit = printOutcome(run, run.outcome, program.opts(), argv);
+  if (io === undefined) own.close?.();
+  return exit;
+}

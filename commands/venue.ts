@@ -1,0 +1,60 @@
+/** `--venue` to hosts and a clock. */
+import { OperationError } from "../core/errors.ts";
+import { type Clock, wallClock } from "../feeds/clock.ts";
+import { connectSim } from "../feeds/sim_status.ts";
+import { POLYMARKET, SIM_DEFAULT_PORT, type VenueProfile } from "../feeds/venue_profile.ts";
+
+export type VenueChoice =
+  | { readonly kind: "polymarket" }
+  | { readonly kind: "sim"; readonly host: string; readonly port: number };
+
+function invalidVenue(text: string): OperationError {
+  return new OperationError({
+    code: "VENUE_INVALID",
+    message: `Cannot use ${text} as a venue: must be polymarket, sim, sim:PORT or http://host:port`,
+    hint: "`--venue sim` is the local simulated venue (start it with `poly-edge sim`).",
+    details: { venue: text },
+    exit: 2,
+  });
+}
+
+function portOf(text: string, whole: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) throw invalidVenue(whole);
+  return port;
+}
+
+/**
+ * `polymarket`; `sim` (port POLY_EDGE_SIM_PORT, else 8787); `sim:PORT`; `http://host:port`.
+ * Throws VENUE_INVALID (exit 2) for anything else.
+ */
+export function parseVenue(text: string, env: (name: string) => string | undefined): VenueChoice {
+  if (text === "polymarket") return { kind: "polymarket" };
+  const host = "127.0.0.1";
+  if (text === "sim") {
+    const named = env("POLY_EDGE_SIM_PORT");
+    return {
+      kind: "sim",
+      host,
+      port: named === undefined ? SIM_DEFAULT_PORT : portOf(named, `sim:${named}`),
+    };
+  }
+  if (text.startsWith("sim:")) return { kind: "sim", host, port: portOf(text.slice(4), text) };
+  if (!URL.canParse(text)) throw invalidVenue(text);
+  const url = new URL(text);
+  const bare = url.protocol === "http:" && url.pathname === "/" && url.search === "" && url.username === "";
+  if (!bare) throw invalidVenue(text);
+  return { kind: "sim", host: url.hostname, port: url.port === "" ? 80 : portOf(url.port, text) };
+}
+
+export interface OpenVenue {
+  readonly profile: VenueProfile;
+  readonly clock: Clock;
+}
+
+/** Resolves a choice; a simulated venue is asked for its clock. Throws VENUE_UNREACHABLE (exit 1). */
+export async function openVenue(choice: VenueChoice, signal: AbortSignal): Promise<OpenVenue> {
+  if (choice.kind === "polymarket") return { profile: POLYMARKET, clock: wallClock() };
+  const { profile, clock } = await connectSim({ host: choice.host, port: choice.port, signal });
+  return { profile, clock };
+}
