@@ -53,6 +53,8 @@ export class AssetState {
   /** Oracle minus fast price, smoothed; 0 with `basisKnown` false until both were seen. */
   basis = 0;
   basisKnown = false;
+  /** Strike source minus fast price, learned at window starts where no oracle prints are seen. */
+  readonly strikeBasis = new Map<string, number>();
   imbalanceL1 = NaN;
   imbalanceL5 = NaN;
   bookAtMs = -Infinity;

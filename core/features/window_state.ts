@@ -21,6 +21,11 @@ export class WindowState {
   readonly down = new OrderBook();
   strike: Strike | null = null;
   winner: Outcome | null = null;
+  /** Our own reading of the prints at the window's end, until the venue has spoken. */
+  provisionalWinner: Outcome | null = null;
+  /** Last executable bids seen, for marking positions when a book is gone; 0 when none was ever seen. */
+  upMark = 0;
+  downMark = 0;
   upBookAtMs = -Infinity;
   downBookAtMs = -Infinity;
   /** Exchange stamp of the newest book datum of either token. */

@@ -1,0 +1,538 @@
+/**
+ * The one place where decisions are made. `step(event)` applies an event, asks the policy when its time has come, sends
+ * every wish through the gate and returns what may be sent. No I/O, no clock, no chance of its own: the same events give
+ * the same intents, whoever produces the events and whoever executes the intents.
+ */
+import type {
+  Event,
+  ExecutionEvent,
+  FeedName,
+  FeedState,
+  FillEvent,
+  Intent,
+  MarketEvent,
+  OraclePriceEvent,
+  SubmitIntent,
+} from "./events.ts";
+import { AssetState } from "./features/asset_state.ts";
+import { fairForWindow, learnStrikeBasis } from "./features/fair.ts";
+import { computeFeatures, newFeatureVector } from "./features/vector.ts";
+import { MID_SAMPLE_MS, WindowState } from "./features/window_state.ts";
+import { compareDecimals } from "./market/exact.ts";
+import { type Asset, ASSETS, type Outcome } from "./market/instrument.ts";
+import { ceilToTick, floorTo, floorToTick, SIZE_STEP } from "./market/rounding.ts";
+import { isOpen, newOrder, type Order, remainingCost } from "./orders/order.ts";
+import { Portfolio, type Position } from "./orders/portfolio.ts";
+import {
+  type Action,
+  ACTION_NAMES,
+  CLOSE,
+  HOLD,
+  type MarketView,
+  type Policy,
+  WANT_DOWN,
+  WANT_UP,
+} from "./policy/policy.ts";
+import { checkSizing, type Sizing, stake } from "./policy/sizing.ts";
+import { checkSubmit, type Refusal, type RiskLimits } from "./risk/gate.ts";
+import { type Ms, notional, type Price, type Shares, type Usdc } from "./units.ts";
+
+/** Ticks a taker order may pay beyond the best price it saw. */
+const DEFAULT_SLIPPAGE_TICKS = 1;
+/** A settled window is forgotten this long after its end. */
+const FORGET_AFTER_MS = 60_000;
+/** Velocity looks back five half-second samples, the newest being the current one. */
+const VELOCITY_TICKS = 5;
+
+/** One wish of the policy: what became of it. Holds are only counted. */
+export interface Decision {
+  readonly seq: number;
+  readonly t: Ms;
+  readonly slug: string;
+  readonly action: typeof ACTION_NAMES[number];
+  readonly fairUp: number | null;
+  readonly intent: SubmitIntent;
+  /** null: handed to the gateway. */
+  readonly refusal: Refusal | null;
+}
+
+export interface EngineOptions {
+  readonly policy: Policy;
+  readonly sizing: Sizing;
+  readonly limits: RiskLimits;
+  readonly bankroll: Usdc;
+  readonly orderMaxAgeMs: number;
+  /** Overrides the policy's own pace. */
+  readonly decideEveryMs?: number;
+  readonly slippageTicks?: number;
+  /** Called for every wish that is not a hold. */
+  readonly onDecision?: (decision: Decision) => void;
+  /** Called for every window each time it is decided upon; the view is reused. */
+  readonly onView?: (view: MarketView, window: WindowState) => void;
+  /** Called once a window is settled, before it is forgotten. */
+  readonly onSettled?: (window: WindowState, portfolio: Portfolio) => void;
+}
+
+interface TokenRef {
+  readonly window: WindowState;
+  readonly outcome: Outcome;
+}
+
+const NO_INTENTS: readonly Intent[] = [];
+
+export class Engine {
+  readonly portfolio: Portfolio;
+  readonly windows = new Map<string, WindowState>();
+  readonly assets = new Map<Asset, AssetState>(ASSETS.map((asset) => [asset, new AssetState()]));
+  readonly feeds = new Map<FeedName, FeedState>();
+  readonly orders = new Map<string, Order>();
+  readonly notSent = new Map<string, number>();
+  readonly rejected = new Map<string, number>();
+  latch: "DRAWDOWN_LATCH" | "LOSS_STREAK_LATCH" | null = null;
+  /** First time a stop limit was hit, also when `limits.stops` is off. */
+  firstStop: { readonly code: string; readonly atMs: Ms; readonly equity: Usdc } | null = null;
+  stopped = false;
+  evaluations = 0;
+  ordersSent = 0;
+  peakEquity: Usdc;
+  maxDrawdown: Usdc = 0 as Usdc;
+  /** Events for tokens or windows nobody told us about, and events that came from before their predecessor. */
+  unknownTokens = 0;
+
+  private readonly tokens = new Map<string, TokenRef>();
+  private readonly decideEveryMs: number;
+  private readonly vector = newFeatureVector();
+  private readonly positionInput = { side: 0, pnlUsdc: 0 };
+  private readonly view: MarketView;
+  private nextDecision = -Infinity;
+  private nextSample = -Infinity;
+  private decisionSeq = 0;
+  private orderSeq = 0;
+  private now = 0;
+
+  constructor(private readonly options: EngineOptions) {
+    checkSizing(options.sizing, options.policy);
+    this.portfolio = new Portfolio(options.bankroll);
+    this.peakEquity = options.bankroll;
+    this.decideEveryMs = options.decideEveryMs ?? options.policy.decideEveryMs;
+    this.view = { features: this.vector, probabilityUp: NaN } as MarketView;
+  }
+
+  /** Applies one event and returns the intents that passed the gate, in order. */
+  step(event: Event): readonly Intent[] {
+    const now = event.tReceive;
+    if (now > this.now) this.now = now;
+    if (now >= this.nextSample) {
+      for (const window of this.windows.values()) window.sampleMids(now);
+      this.nextSample = (Math.floor(now / MID_SAMPLE_MS) + 1) * MID_SAMPLE_MS;
+    }
+    switch (event.type) {
+      case "orderAccepted":
+      case "orderRejected":
+      case "fill":
+      case "orderDone":
+        this.applyExecution(event);
+        return NO_INTENTS;
+      case "stop":
+        this.stopped = true;
+        return this.cancelAll(() => true);
+      default:
+        this.applyMarket(event);
+    }
+    if (now < this.nextDecision) return NO_INTENTS;
+    this.nextDecision = (Math.floor(now / this.decideEveryMs) + 1) * this.decideEveryMs;
+    return this.decideAll();
+  }
+
+  private applyMarket(event: MarketEvent): void {
+    switch (event.type) {
+      case "book":
+      case "bookDelta":
+      case "tickSize":
+      case "bestBidAsk":
+        return this.applyBook(event);
+      case "fastTrade":
+        return this.asset(event.asset).onTrade(event);
+      case "fastTop":
+        return this.asset(event.asset).onTop(event);
+      case "fastBook":
+        return this.asset(event.asset).onBook(event);
+      case "fastPrice":
+        return this.asset(event.asset).onPrice(event.venue, event.price, event.tReceive, event.tExchange);
+      case "fastBar":
+        return this.asset(event.asset).onBar(event);
+      case "oraclePrice":
+        this.asset(event.asset).onOracle(event);
+        return this.readProvisional(event);
+      case "volatility":
+        this.asset(event.asset).impliedVol = event.value;
+        return;
+      case "window":
+        return this.applyWindow(event);
+      case "strike": {
+        const window = this.windows.get(event.conditionId);
+        if (window === undefined) return void this.unknownTokens++;
+        window.strike = { value: event.value, exact: event.exact, basis: event.basis };
+        return learnStrikeBasis(this.asset(window.instrument.asset), window);
+      }
+      case "resolved":
+        return this.applyResolved(event);
+      case "feedState":
+        this.feeds.set(event.feed, event.state);
+        if (event.feed === "polymarket.market" && event.state === "down") this.dropBooks();
+        return;
+    }
+  }
+
+  private asset(asset: Asset): AssetState {
+    return this.assets.get(asset)!;
+  }
+
+  private applyWindow(event: Extract<MarketEvent, { type: "window" }>): void {
+    const { instrument } = event;
+    const known = this.windows.get(instrument.conditionId);
+    if (known !== undefined) {
+      // A listing never takes back a finer tick that the socket announced; the book keeps its own.
+      known.instrument = { ...instrument, tick: known.instrument.tick };
+      return;
+    }
+    const window = new WindowState(instrument);
+    this.windows.set(instrument.conditionId, window);
+    this.tokens.set(instrument.upToken, { window, outcome: "up" });
+    this.tokens.set(instrument.downToken, { window, outcome: "down" });
+  }
+
+  private applyBook(
+    event: Extract<MarketEvent, { type: "book" | "bookDelta" | "tickSize" | "bestBidAsk" }>,
+  ): void {
+    const ref = this.tokens.get(event.token);
+    if (ref === undefined) return void this.unknownTokens++;
+    const { window, outcome } = ref;
+    const mirror = window.instrument.mirrorOf !== null;
+    const own = window.book(outcome);
+    const other = window.book(outcome === "up" ? "down" : "up");
+    switch (event.type) {
+      case "book":
+        if (event.tick !== undefined) window.instrument = { ...window.instrument, tick: event.tick };
+        own.replace(event.bids, event.asks);
+        if (mirror) other.replace(event.bids, event.asks, true);
+        break;
+      case "bookDelta":
+        own.applyDelta(event.changes, event.bestBid, event.bestAsk);
+        if (mirror) other.applyDelta(event.changes, event.bestBid, event.bestAsk, true);
+        break;
+      case "tickSize":
+        window.instrument = { ...window.instrument, tick: event.newTick };
+        own.clear();
+        if (mirror) other.clear();
+        return;
+      case "bestBidAsk":
+        // A separate frame than the delta it follows: a difference is counted, the delta's own check decides on trust.
+        if (own.hasSnapshot && (event.bid !== own.bestBid || event.ask !== own.bestAsk)) own.mismatches++;
+        break;
+    }
+    if (mirror || outcome === "up") window.upBookAtMs = event.tReceive;
+    if (mirror || outcome === "down") window.downBookAtMs = event.tReceive;
+    if (event.tExchange > window.bookExchangeMs) window.bookExchangeMs = event.tExchange;
+    if (own.bestBid >= 0) this.remember(window, outcome, own.bestBid);
+    if (mirror && other.bestBid >= 0) this.remember(window, outcome === "up" ? "down" : "up", other.bestBid);
+  }
+
+  private remember(window: WindowState, outcome: Outcome, bid: number): void {
+    if (outcome === "up") window.upMark = bid;
+    else window.downMark = bid;
+  }
+
+  private dropBooks(): void {
+    for (const window of this.windows.values()) {
+      window.up.clear();
+      window.down.clear();
+    }
+  }
+
+  /** The TWAP print of the closing second against the strike, to the last digit: known before the venue speaks. */
+  private readProvisional(event: OraclePriceEvent): void {
+    if (event.kind !== "twap60") return;
+    for (const window of this.windows.values()) {
+      const { instrument, strike } = window;
+      if (instrument.asset !== event.asset || instrument.endMs !== event.tExchange) continue;
+      if (strike === null || strike.basis !== "chainlink" || instrument.rule.kind !== "twap") continue;
+      const order = compareDecimals(event.exact, strike.exact);
+      if (!Number.isNaN(order)) window.provisionalWinner = order >= 0 ? "up" : "down";
+    }
+  }
+
+  private applyResolved(event: Extract<MarketEvent, { type: "resolved" }>): void {
+    const window = this.windows.get(event.conditionId);
+    if (window === undefined) return void this.unknownTokens++;
+    if (window.winner !== null) return;
+    window.winner = event.winner;
+    this.portfolio.settle(event.conditionId, event.winner, event.tReceive);
+    this.options.onSettled?.(window, this.portfolio);
+    this.updateStops();
+  }
+
+  private applyExecution(event: ExecutionEvent): void {
+    const order = this.orders.get(event.orderId);
+    if (order === undefined) return void this.unknownTokens++;
+    switch (event.type) {
+      case "orderAccepted":
+        if (isOpen(order)) order.state = event.status === "delayed" ? "held" : "live";
+        return;
+      case "orderRejected":
+        order.state = "rejected";
+        order.reason = event.code;
+        bump(event.code === "INTENT_EXPIRED" ? this.notSent : this.rejected, event.code);
+        return void this.orders.delete(event.orderId);
+      case "fill":
+        return this.applyFill(order, event);
+      case "orderDone":
+        order.state = "done";
+        order.reason = event.reason;
+        return void this.orders.delete(event.orderId);
+    }
+  }
+
+  private applyFill(order: Order, event: FillEvent): void {
+    order.filledSize = (order.filledSize + event.size) as Shares;
+    order.filledCash = (order.filledCash + event.cash) as Usdc;
+    order.fee = (order.fee + event.fee) as Usdc;
+    this.portfolio.applyFill(event, order.intent.conditionId, order.intent.outcome);
+    this.updateStops();
+  }
+
+  private decideAll(): readonly Intent[] {
+    let intents: Intent[] | null = null;
+    this.updateStops();
+    for (const window of this.windows.values()) {
+      const { startMs, endMs } = window.instrument;
+      if (this.now >= endMs + FORGET_AFTER_MS && window.winner !== null) {
+        this.forget(window);
+        continue;
+      }
+      if (this.now < startMs || this.now >= endMs || window.winner !== null) continue;
+      if (endMs - this.now < this.options.limits.blackoutBeforeEndMs) {
+        const { conditionId } = window.instrument;
+        const cancels = this.cancelAll((order) =>
+          order.intent.conditionId === conditionId && order.state === "live"
+        );
+        if (cancels.length > 0) (intents ??= []).push(...cancels);
+      }
+      const intent = this.decide(window);
+      if (intent !== null) (intents ??= []).push(intent);
+    }
+    return intents ?? NO_INTENTS;
+  }
+
+  private forget(window: WindowState): void {
+    this.windows.delete(window.instrument.conditionId);
+    this.tokens.delete(window.instrument.upToken);
+    this.tokens.delete(window.instrument.downToken);
+  }
+
+  private decide(window: WindowState): SubmitIntent | null {
+    this.evaluations++;
+    const asset = this.asset(window.instrument.asset);
+    const view = this.fillView(window, asset);
+    const action = this.options.policy.decide(view);
+    this.options.onView?.(view, window);
+    if (action === HOLD) return null;
+    const draft = this.draft(action, view);
+    if (draft === null) return null;
+    const refusal = this.gate(draft, window, asset);
+    this.options.onDecision?.({
+      seq: this.decisionSeq++,
+      t: this.now as Ms,
+      slug: window.instrument.slug,
+      action: ACTION_NAMES[action],
+      fairUp: Number.isNaN(view.fairUp) ? null : view.fairUp,
+      intent: draft,
+      refusal,
+    });
+    if (refusal !== null) {
+      bump(this.notSent, refusal.code);
+      return null;
+    }
+    this.ordersSent++;
+    this.orders.set(draft.orderId, newOrder(draft, this.now as Ms));
+    return draft;
+  }
+
+  private fillView(window: WindowState, asset: AssetState): MarketView {
+    const { view, portfolio } = this;
+    const { instrument } = window;
+    const up = sellable(portfolio.position(instrument.upToken), instrument.minSize);
+    const down = sellable(portfolio.position(instrument.downToken), instrument.minSize);
+    const position = this.positionInput;
+    position.side = up !== undefined ? 1 : down !== undefined ? -1 : 0;
+    position.pnlUsdc = ((up === undefined ? 0 : Portfolio.unrealised(up, window.upMark as Price)) +
+      (down === undefined ? 0 : Portfolio.unrealised(down, window.downMark as Price))) / 1e6;
+    computeFeatures(this.vector, asset, window, position, this.now);
+    view.now = this.now;
+    view.instrument = instrument;
+    view.timeRemaining = this.vector.values[15]!;
+    const upTrusted = window.up.trusted && !window.up.crossed;
+    const downTrusted = window.down.trusted && !window.down.crossed;
+    view.upBid = upTrusted ? window.up.bestBid : -1;
+    view.upAsk = upTrusted ? window.up.bestAsk : -1;
+    view.downBid = downTrusted ? window.down.bestBid : -1;
+    view.downAsk = downTrusted ? window.down.bestAsk : -1;
+    view.upMid = upTrusted ? window.upMid : NaN;
+    view.velocity = upTrusted ? window.velocity(VELOCITY_TICKS) : NaN;
+    view.fairUp = fairForWindow(asset, window, this.now);
+    view.side = position.side;
+    view.probabilityUp = NaN;
+    return view;
+  }
+
+  /** Turns a wish into an order: the same side while holding is nothing, the other side only closes. */
+  private draft(action: Action, view: MarketView): SubmitIntent | null {
+    if (view.side === 0) {
+      if (action === WANT_UP || action === WANT_DOWN) {
+        return this.draftBuy(action === WANT_UP ? "up" : "down", view);
+      }
+      return null;
+    }
+    const wanted = action === WANT_UP ? 1 : action === WANT_DOWN ? -1 : 0;
+    return action === CLOSE || wanted !== view.side ? this.draftSell(view) : null;
+  }
+
+  private draftBuy(outcome: Outcome, view: MarketView): SubmitIntent {
+    const { instrument } = view;
+    const ask = outcome === "up" ? view.upAsk : view.downAsk;
+    const slippage = (this.options.slippageTicks ?? DEFAULT_SLIPPAGE_TICKS) * instrument.tick;
+    const probability = outcome === "up" ? view.probabilityUp : 1 - view.probabilityUp;
+    const spend = ask < 0 || instrument.fee === null
+      ? 0 as Usdc
+      : stake(this.options.sizing, this.equity(), ask as Price, instrument.fee, probability);
+    return this.intent(view, outcome, "buy", ceilToTick(Math.max(0, ask) + slippage, instrument.tick), {
+      size: 0 as Shares,
+      spend,
+    });
+  }
+
+  private draftSell(view: MarketView): SubmitIntent {
+    const { instrument } = view;
+    const outcome: Outcome = view.side > 0 ? "up" : "down";
+    const bid = outcome === "up" ? view.upBid : view.downBid;
+    const slippage = (this.options.slippageTicks ?? DEFAULT_SLIPPAGE_TICKS) * instrument.tick;
+    const held = this.portfolio.sharesOf(outcome === "up" ? instrument.upToken : instrument.downToken);
+    return this.intent(view, outcome, "sell", floorToTick(Math.max(0, bid - slippage), instrument.tick), {
+      size: floorTo(held, SIZE_STEP) as Shares,
+      spend: 0 as Usdc,
+    });
+  }
+
+  private intent(
+    view: MarketView,
+    outcome: Outcome,
+    side: "buy" | "sell",
+    limit: Price,
+    amount: { readonly size: Shares; readonly spend: Usdc },
+  ): SubmitIntent {
+    const { instrument } = view;
+    return {
+      type: "submit",
+      orderId: `o${++this.orderSeq}`,
+      conditionId: instrument.conditionId,
+      token: outcome === "up" ? instrument.upToken : instrument.downToken,
+      outcome,
+      side,
+      orderType: "FAK",
+      postOnly: false,
+      limit,
+      size: amount.size,
+      spend: amount.spend,
+      bornAt: this.now as Ms,
+      maxAge: this.options.orderMaxAgeMs as Ms,
+    };
+  }
+
+  private gate(intent: SubmitIntent, window: WindowState, asset: AssetState): Refusal | null {
+    let windowOpen = 0;
+    let totalOpen = 0;
+    let inFlight = false;
+    for (const order of this.orders.values()) {
+      const owner = this.windows.get(order.intent.conditionId);
+      const fee = owner?.instrument.fee;
+      const cost = fee === null || fee === undefined ? 0 : remainingCost(order, fee);
+      totalOpen += cost;
+      if (order.intent.conditionId !== intent.conditionId) continue;
+      windowOpen += cost;
+      if (isOpen(order)) inFlight = true;
+    }
+    let windowHeld = 0;
+    let totalHeld = 0;
+    for (const position of this.portfolio.positions.values()) {
+      totalHeld += position.cost + position.fees;
+      if (position.conditionId === intent.conditionId) windowHeld += position.cost + position.fees;
+    }
+    return checkSubmit(intent, {
+      now: this.now,
+      limits: this.options.limits,
+      needs: this.options.policy.needs,
+      window,
+      asset,
+      feeds: this.feeds,
+      stopped: this.stopped,
+      latch: this.latch,
+      freeCash: (this.portfolio.cash - totalOpen) as Usdc,
+      equity: this.equity(),
+      windowExposure: (windowHeld + windowOpen) as Usdc,
+      totalExposure: (totalHeld + totalOpen) as Usdc,
+      inFlight,
+    });
+  }
+
+  /** Cash plus what positions would fetch at the last executable bid (or their payout once we know the winner). */
+  equity(): Usdc {
+    let total: number = this.portfolio.cash;
+    for (const position of this.portfolio.positions.values()) {
+      const window = this.windows.get(position.conditionId);
+      if (window === undefined) continue;
+      const winner = window.provisionalWinner;
+      const mark = winner !== null
+        ? winner === position.outcome ? 10_000 : 0
+        : position.outcome === "up"
+        ? window.upMark
+        : window.downMark;
+      total += notional(position.shares, mark as Price);
+    }
+    return total as Usdc;
+  }
+
+  private updateStops(): void {
+    const equity = this.equity();
+    if (equity > this.peakEquity) this.peakEquity = equity;
+    const drawdown = (this.peakEquity - equity) as Usdc;
+    if (drawdown > this.maxDrawdown) this.maxDrawdown = drawdown;
+    const { limits } = this.options;
+    const code = drawdown > this.peakEquity * limits.maxDrawdownFraction
+      ? "DRAWDOWN_LATCH"
+      : this.portfolio.lossStreak >= limits.maxConsecutiveLosses
+      ? "LOSS_STREAK_LATCH"
+      : null;
+    if (code === null) return;
+    this.firstStop ??= { code, atMs: this.now as Ms, equity };
+    if (limits.stops) this.latch ??= code;
+  }
+
+  private cancelAll(match: (order: Order) => boolean): Intent[] {
+    const cancels: Intent[] = [];
+    for (const order of this.orders.values()) {
+      if (match(order)) {
+        cancels.push({ type: "cancel", orderId: order.intent.orderId, bornAt: this.now as Ms });
+      }
+    }
+    return cancels;
+  }
+}
+
+/** What is too small to sell rides to settlement and does not count as a position. */
+function sellable(position: Position | undefined, minSize: Shares): Position | undefined {
+  return position !== undefined && position.shares >= minSize ? position : undefined;
+}
+
+function bump(counts: Map<string, number>, code: string): void {
+  counts.set(code, (counts.get(code) ?? 0) + 1);
+}

@@ -1,0 +1,243 @@
+/**
+ * The risk gate: every order passes here at the moment of sending, or is refused with one stable code and the numbers
+ * behind it. Limits look ahead: held + resting + in flight. Cancels never come here, they always pass.
+ */
+import type { FeedName, FeedState, SubmitIntent } from "../events.ts";
+import type { AssetState } from "../features/asset_state.ts";
+import type { WindowState } from "../features/window_state.ts";
+import { isValidPrice, roundingRule } from "../market/rounding.ts";
+import { buyCost } from "../orders/order.ts";
+import { sharesFor } from "../policy/sizing.ts";
+import type { PolicyNeeds } from "../policy/policy.ts";
+import { notional, type Usdc } from "../units.ts";
+
+export const GATE_CODES = [
+  "STOPPED",
+  "DRAWDOWN_LATCH",
+  "LOSS_STREAK_LATCH",
+  "MARKET_NOT_TRADABLE",
+  "RULE_UNKNOWN",
+  "VERSION_UNKNOWN",
+  "FEE_UNKNOWN",
+  "STRIKE_UNKNOWN",
+  "WINDOW_NOT_OPEN",
+  "WINDOW_BLACKOUT",
+  "WINDOW_ENDED",
+  "BOOK_UNTRUSTED",
+  "BOOK_CROSSED",
+  "BOOK_EMPTY",
+  "FEED_STALE",
+  "FEED_DOWN",
+  "SIGNAL_TOO_OLD",
+  "PRICE_OFF_TICK",
+  "SIZE_BELOW_MINIMUM",
+  "NOTIONAL_BELOW_MINIMUM",
+  "TRADE_FRACTION_LIMIT",
+  "POSITION_LIMIT",
+  "EXPOSURE_LIMIT",
+  "BALANCE_INSUFFICIENT",
+  "ORDER_IN_FLIGHT",
+] as const;
+export type GateCode = typeof GATE_CODES[number];
+
+/** A refusal: the code, what was measured and what the limit was. */
+export interface Refusal {
+  readonly code: GateCode;
+  readonly value: number;
+  readonly limit: number;
+  readonly detail: string;
+}
+
+/** Limits with the seeds' defaults. Money in pUSD millionths, fractions 0..1, times in ms. */
+export interface RiskLimits {
+  readonly maxPositionPerMarket: Usdc;
+  readonly maxTotalExposure: Usdc;
+  readonly maxTradeFraction: number;
+  readonly maxDrawdownFraction: number;
+  readonly maxConsecutiveLosses: number;
+  readonly maxSignalAgeMs: number;
+  readonly blackoutBeforeEndMs: number;
+  readonly minNotional: Usdc;
+  readonly maxBookAgeMs: number;
+  readonly maxFastAgeMs: number;
+  readonly maxOracleAgeMs: number;
+  /** False: drawdown and loss streak are only noted (backtests that want the whole tape). */
+  readonly stops: boolean;
+}
+
+/** Seeds' limits: 500 a market, 2,000 in all, 10 % a trade, 10 % drawdown, 5 losses in a row, 200 ms signals. */
+export const DEFAULT_LIMITS: RiskLimits = {
+  maxPositionPerMarket: 500_000_000 as Usdc,
+  maxTotalExposure: 2_000_000_000 as Usdc,
+  maxTradeFraction: 0.10,
+  maxDrawdownFraction: 0.10,
+  maxConsecutiveLosses: 5,
+  maxSignalAgeMs: 200,
+  blackoutBeforeEndMs: 10_000,
+  minNotional: 1_000_000 as Usdc,
+  maxBookAgeMs: 5_000,
+  maxFastAgeMs: 5_000,
+  maxOracleAgeMs: 10_000,
+  stops: true,
+};
+
+/** What the gate looks at. */
+export interface GateInput {
+  readonly now: number;
+  readonly limits: RiskLimits;
+  readonly needs: PolicyNeeds;
+  readonly window: WindowState;
+  readonly asset: AssetState;
+  readonly feeds: ReadonlyMap<FeedName, FeedState>;
+  readonly stopped: boolean;
+  readonly latch: "DRAWDOWN_LATCH" | "LOSS_STREAK_LATCH" | null;
+  /** Free cash less what open BUYs may still take. */
+  readonly freeCash: Usdc;
+  /** Cash plus positions at their executable value. */
+  readonly equity: Usdc;
+  /** Cost of what is held in this window plus what its open BUYs may take. */
+  readonly windowExposure: Usdc;
+  readonly totalExposure: Usdc;
+  /** Another order of this window is not resolved yet. */
+  readonly inFlight: boolean;
+}
+
+const refuse = (code: GateCode, value: number, limit: number, detail: string): Refusal => ({
+  code,
+  value,
+  limit,
+  detail,
+});
+
+/** null: may be sent. Selling what is held reduces risk: it passes latches, blackout and exposure limits. */
+export function checkSubmit(intent: SubmitIntent, input: GateInput): Refusal | null {
+  return checkState(intent, input) ?? checkMarket(intent, input) ?? checkFreshness(input) ??
+    checkOrder(intent, input) ?? (intent.side === "buy" ? checkExposure(intent, input) : null);
+}
+
+function checkState(intent: SubmitIntent, input: GateInput): Refusal | null {
+  if (input.stopped) return refuse("STOPPED", 1, 0, "trading was stopped");
+  if (intent.side === "buy" && input.latch !== null) {
+    return input.latch === "DRAWDOWN_LATCH"
+      ? refuse(
+        input.latch,
+        input.limits.maxDrawdownFraction,
+        input.limits.maxDrawdownFraction,
+        "drawdown limit was hit",
+      )
+      : refuse(
+        input.latch,
+        input.limits.maxConsecutiveLosses,
+        input.limits.maxConsecutiveLosses,
+        "losses in a row",
+      );
+  }
+  if (input.inFlight) return refuse("ORDER_IN_FLIGHT", 1, 0, "an order of this window is not resolved yet");
+  return null;
+}
+
+function checkMarket(intent: SubmitIntent, input: GateInput): Refusal | null {
+  const { instrument, strike } = input.window;
+  const { now, limits } = input;
+  if (instrument.rule.kind === "unknown") {
+    return refuse("RULE_UNKNOWN", 0, 1, "settlement rule not understood");
+  }
+  if (instrument.version === "unknown") {
+    return refuse("VERSION_UNKNOWN", 0, 1, "market version not understood");
+  }
+  if (instrument.fee === null) return refuse("FEE_UNKNOWN", 0, 1, "fee schedule missing");
+  if (!instrument.tradable) return refuse("MARKET_NOT_TRADABLE", 0, 1, instrument.reason ?? "venue flags");
+  if (input.needs.strike && strike === null) return refuse("STRIKE_UNKNOWN", 0, 1, "price to beat not known");
+  if (now < instrument.startMs) {
+    return refuse("WINDOW_NOT_OPEN", now, instrument.startMs, "before the window");
+  }
+  if (now >= instrument.endMs || input.window.winner !== null) {
+    return refuse("WINDOW_ENDED", now, instrument.endMs, "after the window's end");
+  }
+  const left = instrument.endMs - now;
+  if (intent.side === "buy" && left < limits.blackoutBeforeEndMs) {
+    return refuse("WINDOW_BLACKOUT", left, limits.blackoutBeforeEndMs, "ms left in the window");
+  }
+  const book = input.window.book(intent.outcome);
+  if (!book.trusted) {
+    return refuse("BOOK_UNTRUSTED", 0, 1, "no snapshot, or the venue's best prices disagree");
+  }
+  if (book.crossed) return refuse("BOOK_CROSSED", book.bestBid, book.bestAsk, "bid at or above ask");
+  const opposite = intent.side === "buy" ? book.bestAsk : book.bestBid;
+  if (opposite < 0 && !intent.postOnly) return refuse("BOOK_EMPTY", 0, 1, "nothing to trade against");
+  return null;
+}
+
+function checkFreshness(input: GateInput): Refusal | null {
+  const { now, limits, needs, window, asset, feeds } = input;
+  const bookState = feeds.get("polymarket.market");
+  if (bookState === "down" || bookState === "late") return refuse("FEED_DOWN", 0, 1, "polymarket.market");
+  const bookAge = now - window.bookAtMs;
+  if (bookAge > limits.maxBookAgeMs) return refuse("FEED_STALE", bookAge, limits.maxBookAgeMs, "book age ms");
+  if (needs.fast) {
+    const age = now - asset.priceAtMs;
+    if (!(age <= limits.maxFastAgeMs)) {
+      return refuse("FEED_STALE", age, limits.maxFastAgeMs, "fast price age ms");
+    }
+  }
+  if (needs.oracle) {
+    const age = now - asset.oracleAtMs;
+    if (!(age <= limits.maxOracleAgeMs)) {
+      return refuse("FEED_STALE", age, limits.maxOracleAgeMs, "oracle age ms");
+    }
+  }
+  const newest = Math.max(window.bookExchangeMs, needs.fast ? asset.priceExchangeMs : -Infinity);
+  const signalAge = now - newest;
+  if (signalAge > limits.maxSignalAgeMs) {
+    return refuse(
+      "SIGNAL_TOO_OLD",
+      signalAge,
+      limits.maxSignalAgeMs,
+      "ms since the newest input's exchange time",
+    );
+  }
+  return null;
+}
+
+function checkOrder(intent: SubmitIntent, input: GateInput): Refusal | null {
+  const { instrument } = input.window;
+  if (roundingRule(instrument.tick) === null || !isValidPrice(intent.limit, instrument.tick)) {
+    return refuse("PRICE_OFF_TICK", intent.limit, instrument.tick, "limit is not on the tick");
+  }
+  const size = intent.spend > 0 ? sharesFor(intent.spend, intent.limit) : intent.size;
+  if (size < instrument.minSize) {
+    return refuse("SIZE_BELOW_MINIMUM", size, instrument.minSize, "share millionths");
+  }
+  const cash = intent.spend > 0 ? intent.spend : notional(intent.size, intent.limit);
+  if (intent.side === "buy" && cash < input.limits.minNotional) {
+    return refuse("NOTIONAL_BELOW_MINIMUM", cash, input.limits.minNotional, "pUSD millionths");
+  }
+  return null;
+}
+
+function checkExposure(intent: SubmitIntent, input: GateInput): Refusal | null {
+  const { limits } = input;
+  const cost = buyCost(intent, input.window.instrument.fee!);
+  const fraction = Math.floor(input.equity * limits.maxTradeFraction);
+  if (cost > fraction) return refuse("TRADE_FRACTION_LIMIT", cost, fraction, "pUSD millionths of this order");
+  const position = input.windowExposure + cost;
+  if (position > limits.maxPositionPerMarket) {
+    return refuse(
+      "POSITION_LIMIT",
+      position,
+      limits.maxPositionPerMarket,
+      "held + resting + in flight, this market",
+    );
+  }
+  const total = input.totalExposure + cost;
+  if (total > limits.maxTotalExposure) {
+    return refuse(
+      "EXPOSURE_LIMIT",
+      total,
+      limits.maxTotalExposure,
+      "held + resting + in flight, all markets",
+    );
+  }
+  if (cost > input.freeCash) return refuse("BALANCE_INSUFFICIENT", cost, input.freeCash, "pUSD millionths");
+  return null;
+}

@@ -1,0 +1,64 @@
+/**
+ * Engine and simulated exchange in one loop: the exchange is brought to the event's time first, its answers enter the
+ * engine before the event does, and what the engine lets through goes back to the exchange. Paper trading, tapes and
+ * training run this same loop; they differ in where events come from.
+ */
+import type { Engine } from "./engine.ts";
+import type { Event, ExecutionEvent, Intent, MarketEvent } from "./events.ts";
+import type { PaperExchange } from "./exchange/paper_exchange.ts";
+import { type Ms, ms } from "./units.ts";
+
+export interface SessionHooks {
+  readonly onIntent?: (intent: Intent, now: Ms) => void;
+  readonly onExecution?: (event: ExecutionEvent) => void;
+}
+
+export class Session {
+  private last = 0;
+  /** Events whose receive time was before their predecessor's; they are taken at the predecessor's time. */
+  outOfOrder = 0;
+
+  constructor(
+    readonly engine: Engine,
+    readonly exchange: PaperExchange,
+    private readonly hooks: SessionHooks = {},
+  ) {}
+
+  /** Feeds one market event. Receive times must not go back; those that do are lifted and counted. */
+  feed(event: MarketEvent): void {
+    let current = event;
+    if (event.tReceive < this.last) {
+      this.outOfOrder++;
+      current = { ...event, tReceive: ms(this.last) };
+    }
+    this.last = current.tReceive;
+    this.drain(current.tReceive);
+    this.exchange.observe(current);
+    this.step(current);
+  }
+
+  /** Lets pending orders and answers run out until `until`, with a clock tick at each of their times. */
+  finish(until: Ms): void {
+    this.drain(until);
+    this.last = Math.max(this.last, until);
+  }
+
+  private drain(now: Ms): void {
+    for (;;) {
+      const answers = this.exchange.advance(now);
+      if (answers.length === 0) return;
+      for (const answer of answers) {
+        this.hooks.onExecution?.(answer);
+        this.step(answer);
+      }
+    }
+  }
+
+  private step(event: Event): void {
+    const intents = this.engine.step(event);
+    for (const intent of intents) {
+      this.hooks.onIntent?.(intent, event.tReceive);
+      this.exchange.submit(intent, event.tReceive);
+    }
+  }
+}
