@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { type ExitCode, OperationError } from "../core/errors.ts";
 import { type Io, systemIo } from "./io.ts";
 import { paint } from "./output.ts";
-import { COMMANDS } from "./registry.ts";
+import { COMMANDS, type Register } from "./registry.ts";
 import { bindRun, examples, type Outcome, type Run, toJson } from "./run.ts";
 import { VERSION } from "./version.ts";
 
@@ -68,7 +68,7 @@ interface Captured {
   help: string;
 }
 
-function buildProgram(captured: Captured): Command {
+function buildProgram(captured: Captured, commands: readonly Register[]): Command {
   const program = new Command("poly-edge")
     .description(
       "Trades Polymarket's short-window crypto markets: discover, stream, paper-trade, record, backtest.",
@@ -90,7 +90,7 @@ function buildProgram(captured: Captured): Command {
     })
     .exitOverride();
   globalOptions(program);
-  for (const register of COMMANDS) register(program);
+  for (const register of commands) register(program);
   return program;
 }
 
@@ -142,6 +142,10 @@ function errorBody(
     };
   }
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof Deno.errors.NotCapable) {
+    const hint = "The permission set `cli` of deno.json lists the hosts and variables poly-edge may use.";
+    return { body: { code: "NOT_PERMITTED", message, hint, details: {} }, exit: 2, stack: null };
+  }
   const body = {
     code: "INTERNAL",
     message: message === "" ? "an unnamed error" : message,
@@ -223,9 +227,13 @@ function printOutcome(
 
 /**
  * Runs one command line and returns the exit code; never throws, never exits by itself. `argv` without the program's
- * name. Without `io` it is the real process, with its signals.
+ * name. Without `io` it is the real process, with its signals. `commands` is replaced only by tests of the runner.
  */
-export async function main(argv: string[], io?: Io): Promise<number> {
+export async function main(
+  argv: string[],
+  io?: Io,
+  commands: readonly Register[] = COMMANDS,
+): Promise<number> {
   const own = io ?? systemIo();
   const run: Run = {
     io: own,
@@ -237,7 +245,7 @@ export async function main(argv: string[], io?: Io): Promise<number> {
     outcome: null,
   };
   const captured: Captured = { help: "" };
-  const program = buildProgram(captured);
+  const program = buildProgram(captured, commands);
   bindRun(program, run);
   try {
     await program.parseAsync(argv, { from: "user" });
