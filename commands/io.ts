@@ -16,7 +16,7 @@ export interface Io {
   readonly stderr: TextSink;
   /** One environment variable; empty text counts as unset. */
   readonly env: (name: string) => string | undefined;
-  /** Aborted by the first SIGINT or SIGTERM. */
+  /** Aborted by the first SIGINT or SIGTERM, by a reader of stdout that went away, by a fault outside the command. */
   readonly signal: AbortSignal;
   /** Rejects when a bug surfaced outside the command's own promise. Never resolves. */
   readonly fatal?: Promise<never>;
@@ -108,10 +108,12 @@ export function systemIo(): Io {
   const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
     reject(event.reason);
+    stop("a fault inside the program");
   };
   const onError = (event: ErrorEvent) => {
     event.preventDefault();
     reject(event.error);
+    stop("a fault inside the program");
   };
   globalThis.addEventListener("unhandledrejection", onRejection);
   globalThis.addEventListener("error", onError);
