@@ -118,8 +118,11 @@ export class Engine {
     this.view = { features: this.vector, probabilityUp: NaN } as MarketView;
   }
 
-  /** Applies one event and returns the intents that passed the gate, in order. */
-  step(event: Event): readonly Intent[] {
+  /**
+   * Applies one event and returns the intents that passed the gate, in order. With `more` another event of the same
+   * instant follows (the rest of a frame, the other token's book): nothing is decided on half of it.
+   */
+  step(event: Event, more = false): readonly Intent[] {
     const now = event.tReceive;
     if (now > this.now) this.now = now;
     if (now >= this.nextSample) {
@@ -139,7 +142,7 @@ export class Engine {
       default:
         this.applyMarket(event);
     }
-    if (now < this.nextDecision) return NO_INTENTS;
+    if (more || now < this.nextDecision) return NO_INTENTS;
     this.nextDecision = (Math.floor(now / this.decideEveryMs) + 1) * this.decideEveryMs;
     return this.decideAll();
   }

@@ -24,8 +24,16 @@ export class Session {
     private readonly hooks: SessionHooks = {},
   ) {}
 
-  /** Feeds one market event. Receive times must not go back; those that do are lifted and counted. */
-  feed(event: MarketEvent): void {
+  /** Feeds the events of one instant (a frame, a row of a recording); decides after the last. */
+  feedAll(events: readonly MarketEvent[]): void {
+    for (let i = 0; i < events.length; i++) this.feed(events[i]!, i + 1 < events.length);
+  }
+
+  /**
+   * Feeds one market event; `more` when another of the same instant follows. Receive times must not go back; those that
+   * do are lifted and counted.
+   */
+  feed(event: MarketEvent, more = false): void {
     let current = event;
     if (event.tReceive < this.last) {
       this.outOfOrder++;
@@ -34,7 +42,7 @@ export class Session {
     this.last = current.tReceive;
     this.drain(current.tReceive);
     this.exchange.observe(current);
-    this.step(current);
+    this.step(current, more);
   }
 
   /** Lets pending orders and answers run out until `until`, with a clock tick at each of their times. */
@@ -54,8 +62,8 @@ export class Session {
     }
   }
 
-  private step(event: Event): void {
-    const intents = this.engine.step(event);
+  private step(event: Event, more = false): void {
+    const intents = this.engine.step(event, more);
     for (const intent of intents) {
       this.hooks.onIntent?.(intent, event.tReceive);
       this.exchange.submit(intent, event.tReceive);

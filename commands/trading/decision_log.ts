@@ -1,0 +1,49 @@
+/**
+ * Every wish of the policy that is not a hold, one JSON line each, chained by SHA-256: two runs decided the same if and
+ * only if their last hashes agree. Lines hold venue time and integers only, nothing of the wall clock.
+ */
+import { createHash } from "node:crypto";
+import type { Decision } from "../../core/engine.ts";
+
+export const FIRST_HASH = "0".repeat(64);
+
+/** Canonical line of a decision. */
+export function decisionLine(decision: Decision): string {
+  const { intent, refusal } = decision;
+  return JSON.stringify([
+    decision.seq,
+    decision.t,
+    decision.slug,
+    decision.action,
+    decision.fairUp,
+    intent.orderId,
+    intent.outcome,
+    intent.side,
+    intent.orderType,
+    intent.limit,
+    intent.size,
+    intent.spend,
+    refusal === null ? null : [refusal.code, refusal.value, refusal.limit],
+  ]);
+}
+
+export class DecisionLog {
+  private current = FIRST_HASH;
+  count = 0;
+
+  /** `write` gets each finished line before its order is sent; it may throw (disk full), which stops the order. */
+  constructor(private readonly write: (line: string) => void = () => {}) {}
+
+  /** Hash of everything so far, lower-case hex. */
+  get hash(): string {
+    return this.current;
+  }
+
+  add(decision: Decision): void {
+    const line = decisionLine(decision);
+    const next = createHash("sha256").update(this.current).update(line).digest("hex");
+    this.write(`{"decision":${line},"hash":"${next}"}\n`);
+    this.current = next;
+    this.count++;
+  }
+}

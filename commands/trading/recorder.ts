@@ -1,0 +1,237 @@
+/** Keeps what a trading session did: decisions, fills, windows, series; turns it into `data` and into the report. */
+import { Engine, type EngineOptions } from "../../core/engine.ts";
+import type { ExecutionEvent, FillEvent, Intent, MarketEvent } from "../../core/events.ts";
+import { PaperExchange, type PaperOptions } from "../../core/exchange/paper_exchange.ts";
+import type { WindowState } from "../../core/features/window_state.ts";
+import type { Instrument, Outcome } from "../../core/market/instrument.ts";
+import { Session } from "../../core/session.ts";
+import { formatPrice, formatShares, formatUsdc, type Ms, type Price, type Usdc } from "../../core/units.ts";
+import type { FillRow, WindowRow } from "../report/model.ts";
+import { DecisionLog } from "./decision_log.ts";
+import { LatencyRecorder } from "./latency.ts";
+import { SeriesRecorder } from "./series.ts";
+
+const MAX_FILLS = 100_000;
+
+interface WindowRecord {
+  readonly instrument: Instrument;
+  strike: string | null;
+  outcome: Outcome | null;
+  outcomeSource: string | null;
+  seen: boolean;
+}
+
+export interface RecorderOptions {
+  readonly engine: EngineOptions;
+  readonly paper: PaperOptions;
+  readonly monotonicUs: () => number;
+  /** Gets each decision's line before its order is sent. */
+  readonly writeDecision?: (line: string) => void;
+  readonly onSettled?: (slug: string) => void;
+}
+
+/** One session: engine, simulated exchange and everything the result is made of. */
+export class SessionRecorder {
+  readonly engine: Engine;
+  readonly exchange: PaperExchange;
+  readonly session: Session;
+  readonly decisions: DecisionLog;
+  readonly latency = new LatencyRecorder();
+  readonly series = new SeriesRecorder();
+  readonly fills: FillRow[] = [];
+  fillCount = 0;
+  events = 0;
+  firstEventMs: number | null = null;
+  lastEventMs = 0;
+  private readonly windows = new Map<string, WindowRecord>();
+  private readonly sentAt = new Map<string, Ms>();
+  private frameUs = NaN;
+
+  constructor(private readonly options: RecorderOptions) {
+    this.decisions = new DecisionLog(options.writeDecision);
+    this.engine = new Engine({
+      ...options.engine,
+      onDecision: (decision) => this.decisions.add(decision),
+      onView: (view, window) => {
+        const record = this.windows.get(window.instrument.conditionId);
+        if (record !== undefined) record.seen = true;
+        this.series.view(view, window);
+      },
+      onSettled: (window) => this.settled(window),
+    });
+    this.exchange = new PaperExchange(options.paper);
+    this.session = new Session(this.engine, this.exchange, {
+      onIntent: (intent, now) => this.intent(intent, now),
+      onExecution: (event) => this.execution(event),
+    });
+  }
+
+  /** Feeds the events of one frame; `frameUs` is when the frame's callback began (monotonic), NaN when there is none. */
+  frame(events: readonly MarketEvent[], frameUs = NaN): void {
+    const { monotonicUs } = this.options;
+    let from = monotonicUs();
+    if (!Number.isNaN(frameUs)) this.latency.record("decode", from - frameUs);
+    this.frameUs = Number.isNaN(frameUs) ? from : frameUs;
+    for (let i = 0; i < events.length; i++) {
+      const event = events[i]!;
+      this.note(event);
+      this.session.feed(event, i + 1 < events.length);
+      const to = monotonicUs();
+      this.latency.record("decide", to - from);
+      from = to;
+    }
+    if (events.length > 0) this.series.addEquity(this.lastEventMs, this.engine.equity());
+  }
+
+  private note(event: MarketEvent): void {
+    this.events++;
+    this.firstEventMs ??= event.tReceive;
+    if (event.tReceive > this.lastEventMs) this.lastEventMs = event.tReceive;
+    if (event.type === "window") {
+      const { instrument } = event;
+      if (!this.windows.has(instrument.conditionId)) {
+        this.windows.set(instrument.conditionId, {
+          instrument,
+          strike: null,
+          outcome: null,
+          outcomeSource: null,
+          seen: false,
+        });
+      }
+    } else if (event.type === "strike") {
+      const record = this.windows.get(event.conditionId);
+      if (record !== undefined) record.strike = event.exact;
+    } else if (event.type === "resolved") {
+      const record = this.windows.get(event.conditionId);
+      if (record !== undefined) {
+        record.outcome = event.winner;
+        record.outcomeSource = event.source;
+      }
+    }
+  }
+
+  private settled(window: WindowState): void {
+    const { slug } = window.instrument;
+    this.series.note(
+      slug,
+      `${
+        window.strike === null ? "strike not known" : `strike ${window.strike.value}`
+      }, ended ${window.winner}`,
+    );
+    this.series.addEquity(this.lastEventMs, this.engine.equity(), true);
+    this.options.onSettled?.(slug);
+  }
+
+  private intent(intent: Intent, now: Ms): void {
+    if (intent.type !== "submit") return;
+    this.latency.record("tickToSend", this.options.monotonicUs() - this.frameUs);
+    this.sentAt.set(intent.orderId, now);
+  }
+
+  private execution(event: ExecutionEvent): void {
+    if (event.type === "fill") return this.fill(event);
+    const sentAt = this.sentAt.get(event.orderId);
+    if (sentAt === undefined) return;
+    this.latency.record("acknowledge", (event.tReceive - sentAt) * 1000);
+    this.sentAt.delete(event.orderId);
+  }
+
+  private fill(event: FillEvent): void {
+    this.fillCount++;
+    const order = this.engine.orders.get(event.orderId);
+    const record = order === undefined ? undefined : this.windows.get(order.intent.conditionId);
+    if (order === undefined || record === undefined || this.fills.length >= MAX_FILLS) return;
+    this.series.fill(record.instrument.slug);
+    this.fills.push({
+      tMs: event.tExchange,
+      slug: record.instrument.slug,
+      outcome: order.intent.outcome,
+      side: event.side,
+      price: event.price,
+      size: event.size,
+      fee: event.fee,
+      liquidity: event.liquidity,
+      // Paper money: nothing can undo it, so it is as final as it gets.
+      status: "confirmed",
+    });
+  }
+
+  /** Windows the session looked at or traded, in order of their start. */
+  windowRows(): WindowRow[] {
+    const rows: { startMs: number; row: WindowRow }[] = [];
+    for (const record of this.windows.values()) {
+      const result = this.engine.portfolio.windows.get(record.instrument.conditionId);
+      if (!record.seen && result === undefined) continue;
+      rows.push({
+        startMs: record.instrument.startMs,
+        row: {
+          slug: record.instrument.slug,
+          strike: record.strike,
+          outcome: record.outcome,
+          fills: result?.fills ?? 0,
+          fees: result?.fees ?? 0 as Usdc,
+          pnl: result?.pnl ?? 0 as Usdc,
+          settled: record.outcome !== null,
+        },
+      });
+    }
+    return rows.sort((a, b) => a.startMs - b.startMs || (a.row.slug < b.row.slug ? -1 : 1)).map(({ row }) =>
+      row
+    );
+  }
+
+  /** Windows looked at that are settled. */
+  settledCount(): number {
+    return this.windowRows().filter((row) => row.settled).length;
+  }
+
+  slugOf(conditionId: string): string {
+    return this.windows.get(conditionId)?.instrument.slug ?? conditionId;
+  }
+
+  /** Realised so far, and the same with open positions at their executable value. */
+  pnl(): { final: Usdc; provisional: Usdc } {
+    const { portfolio } = this.engine;
+    return {
+      final: portfolio.realised,
+      provisional: (this.engine.equity() - portfolio.initialCash) as Usdc,
+    };
+  }
+
+  /** The contract's `data` of `trade`. Money as decimal strings. */
+  data(session: string): Record<string, unknown> {
+    const { engine } = this;
+    const pnl = this.pnl();
+    return {
+      session,
+      orders: engine.ordersSent,
+      fills: this.fillCount,
+      trades: engine.portfolio.trades.length,
+      fees: formatUsdc(engine.portfolio.feesPaid),
+      pnl: { provisional: formatUsdc(pnl.provisional), final: formatUsdc(pnl.final) },
+      positions: [...engine.portfolio.positions.values()].map((position) => ({
+        slug: this.slugOf(position.conditionId),
+        outcome: position.outcome,
+        shares: formatShares(position.shares),
+        cost: formatUsdc(position.cost),
+        averagePrice: formatPrice(Math.round(position.cost * 10_000 / Math.max(1, position.shares)) as Price),
+      })),
+      notSent: Object.fromEntries([...engine.notSent].sort()),
+      rejected: Object.fromEntries([...engine.rejected].sort()),
+      windows: this.windowRows().map((row) => ({
+        ...row,
+        fees: formatUsdc(row.fees),
+        pnl: formatUsdc(row.pnl),
+      })),
+      decisions: engine.evaluations,
+      wishes: this.decisions.count,
+      decisionsHash: this.decisions.hash,
+      latencyUs: this.latency.numbers(),
+      maxDrawdown: formatUsdc(engine.maxDrawdown),
+      latch: engine.latch,
+      events: this.events,
+      outOfOrder: this.session.outOfOrder,
+      unknownTokens: engine.unknownTokens,
+    };
+  }
+}

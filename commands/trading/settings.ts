@@ -1,0 +1,136 @@
+/** From configuration to what the engine and the simulated exchange are made with. */
+import { OperationError } from "../../core/errors.ts";
+import type { EngineOptions } from "../../core/engine.ts";
+import { type PaperOptions } from "../../core/exchange/paper_exchange.ts";
+import { FAIR_VALUE_DEFAULTS } from "../../core/policy/fair_value_policy.ts";
+import { makePolicy } from "../../core/policy/registry.ts";
+import { checkSizing, type Sizing } from "../../core/policy/sizing.ts";
+import type { RiskLimits } from "../../core/risk/gate.ts";
+import { parseDecimal, type Usdc } from "../../core/units.ts";
+import type { Config } from "../config/schema.ts";
+
+const money = (text: string): Usdc => parseDecimal(text, 6) as Usdc;
+
+export function riskLimits(config: Config, stops: boolean): RiskLimits {
+  const { risk } = config;
+  return {
+    maxPositionPerMarket: money(risk.maxPositionPerMarketUsdc),
+    maxTotalExposure: money(risk.maxTotalExposureUsdc),
+    maxTradeFraction: risk.maxTradeFraction,
+    maxDrawdownFraction: risk.maxDrawdownFraction,
+    maxConsecutiveLosses: risk.maxConsecutiveLosses,
+    maxSignalAgeMs: risk.maxSignalAgeMs,
+    blackoutBeforeEndMs: risk.blackoutBeforeEndMs,
+    minNotional: money(risk.minNotionalUsdc),
+    maxBookAgeMs: risk.maxBookAgeMs,
+    maxFastAgeMs: risk.maxFastAgeMs,
+    maxOracleAgeMs: risk.maxOracleAgeMs,
+    stops,
+  };
+}
+
+export function sizingOf(config: Config): Sizing {
+  const { mode, usdc, fraction, kellyFraction } = config.sizing;
+  switch (mode) {
+    case "fixed":
+      return { mode, amount: money(usdc) };
+    case "fraction":
+      return { mode, fraction };
+    case "kelly":
+      return { mode, fraction: kellyFraction };
+  }
+}
+
+export const describeSizing = (sizing: Sizing): string =>
+  sizing.mode === "fixed"
+    ? `${(sizing.amount / 1e6).toFixed(2)} pUSD a trade`
+    : sizing.mode === "fraction"
+    ? `${(sizing.fraction * 100).toFixed(1)} % of the bankroll`
+    : `${sizing.fraction} x Kelly`;
+
+/** Parameters of `strategy.params` that any strategy takes, and those of fair-value. */
+interface StrategyParams {
+  readonly decideEveryMs?: number;
+  readonly slippageTicks?: number;
+  readonly minEdge?: number;
+  readonly exitEdge?: number;
+}
+
+const PARAMS: Readonly<
+  Record<keyof StrategyParams, { only?: string; min: number; max: number; whole: boolean }>
+> = {
+  decideEveryMs: { min: 10, max: 60_000, whole: true },
+  slippageTicks: { min: 0, max: 100, whole: true },
+  minEdge: { only: "fair-value", min: 0, max: 1, whole: false },
+  exitEdge: { only: "fair-value", min: 0, max: 1, whole: false },
+};
+
+function invalid(key: string, value: unknown, why: string): OperationError {
+  return new OperationError({
+    code: "STRATEGY_PARAM_INVALID",
+    message: `Cannot use strategy.params.${key} as given: current value is ${JSON.stringify(value)}, ${why}`,
+    hint: `Known parameters: ${Object.keys(PARAMS).join(", ")}.`,
+    exit: 2,
+  });
+}
+
+/** Checks `strategy.params` for a strategy. Throws STRATEGY_PARAM_INVALID (exit 2); foreign parameters of other strategies pass. */
+export function strategyParams(params: Config["strategy"]["params"]): StrategyParams {
+  const checked: Record<string, number> = {};
+  for (const [key, value] of Object.entries(params)) {
+    if (!Object.hasOwn(PARAMS, key)) throw invalid(key, value, "no such parameter");
+    const rule = PARAMS[key as keyof StrategyParams];
+    if (
+      typeof value !== "number" || value < rule.min || value > rule.max ||
+      (rule.whole && !Number.isInteger(value))
+    ) {
+      throw invalid(
+        key,
+        value,
+        `must be ${rule.whole ? "an integer" : "a number"} from ${rule.min} to ${rule.max}`,
+      );
+    }
+    checked[key] = value;
+  }
+  return checked;
+}
+
+export interface EngineSettings {
+  readonly strategy: string;
+  readonly seed: number;
+  readonly stops: boolean;
+}
+
+/** Engine options for one strategy. Throws STRATEGY_UNKNOWN, STRATEGY_PARAM_INVALID, SIZING_INVALID (exit 2). */
+export function engineOptions(config: Config, settings: EngineSettings): EngineOptions {
+  const params = strategyParams(config.strategy.params);
+  const policy = makePolicy(settings.strategy, {
+    seed: settings.seed,
+    fairValue: {
+      minEdge: params.minEdge ?? FAIR_VALUE_DEFAULTS.minEdge,
+      exitEdge: params.exitEdge ?? FAIR_VALUE_DEFAULTS.exitEdge,
+    },
+  });
+  const sizing = sizingOf(config);
+  checkSizing(sizing, policy);
+  return {
+    policy,
+    sizing,
+    limits: riskLimits(config, settings.stops),
+    bankroll: money(config.paper.bankrollUsdc),
+    orderMaxAgeMs: config.risk.orderMaxAgeMs,
+    ...(params.decideEveryMs === undefined ? {} : { decideEveryMs: params.decideEveryMs }),
+    ...(params.slippageTicks === undefined ? {} : { slippageTicks: params.slippageTicks }),
+  };
+}
+
+/** The simulated exchange's assumptions from the configuration. */
+export function paperOptions(config: Config): PaperOptions {
+  const { orderLatencyMs, responseLatencyMs, takerHoldMs, bankrollUsdc } = config.paper;
+  return {
+    bankroll: money(bankrollUsdc),
+    orderLatencyMs: () => orderLatencyMs,
+    responseLatencyMs: () => responseLatencyMs,
+    takerHoldMs,
+  };
+}
