@@ -44,30 +44,6 @@ Deno.test("main.ts runs as a program and its exit code is the command's", async 
   assert.match(new TextDecoder().decode(bad.stderr), /^error USAGE: /);
 });
 
-Deno.test("the permission set of deno.json is enough to start, and forbids other hosts, programs and variables", async () => {
-  const manifest = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
-  assert.match(manifest.tasks.start, /-P=cli main\.ts$/);
-  assert.match(manifest.tasks.start, /--no-prompt/);
-  const child = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-q",
-      "--no-prompt",
-      "-P=cli",
-      "main.ts",
-      "config",
-      "show",
-      "--venue",
-      "http://192.0.2.1:80",
-    ],
-    cwd: ROOT,
-    env: { POLY_EDGE_CONFIG: `${ROOT}tests/cli/empty.toml` },
-    stdin: "null",
-  }).output();
-  assert.equal(child.code, 0, new TextDecoder().decode(child.stderr));
-  assert.deepEqual(Object.keys(manifest.permissions.cli).sort(), ["env", "net", "read", "sys", "write"]);
-});
-
 Deno.test({
   name: "the first SIGINT or SIGTERM stops the command cleanly: exit 0, the envelope still last",
   ignore: !posix,
