@@ -1,9 +1,10 @@
-/** Where codecs put what they understood, and count what they did not. Reused frame after frame. */
+/** Where codecs put what they understood, and count what they did not. */
 import type { MarketEvent } from "../../core/events.ts";
+import { type FeedMetrics, recordAge } from "./metrics.ts";
 
 export interface DecodeSink {
-  /** Decoded events in frame order; the owner empties it after each frame. */
-  readonly events: MarketEvent[];
+  /** Decoded events in frame order. */
+  events: MarketEvent[];
   unrecognised: number;
   ignored: number;
   gaps: number;
@@ -19,6 +20,35 @@ export const newSink = (): DecodeSink => ({
   dropped: 0,
   duplicates: 0,
 });
+
+/** Callers of decoded events: synchronous, once per frame, with an array of their own. */
+export type EmitEvents = (events: readonly MarketEvent[]) => void;
+
+/**
+ * Empties the sink after a frame: counters into the feed's metrics, the age of the newest message, then the events to
+ * `emit`. Snapshots are left out of the ages: theirs is the age of the last change, not of the message.
+ */
+export function drain(sink: DecodeSink, metrics: FeedMetrics, emit: EmitEvents): void {
+  metrics.unrecognised += sink.unrecognised;
+  metrics.ignored += sink.ignored;
+  metrics.gaps += sink.gaps;
+  metrics.dropped += sink.dropped;
+  metrics.duplicates += sink.duplicates;
+  sink.unrecognised =
+    sink.ignored =
+    sink.gaps =
+    sink.dropped =
+    sink.duplicates =
+      0;
+  const events = sink.events;
+  if (events.length === 0) return;
+  sink.events = [];
+  const last = events[events.length - 1]!;
+  if (last.type !== "book" && last.tExchange !== last.tReceive) {
+    recordAge(metrics, last.tReceive - last.tExchange);
+  }
+  emit(events);
+}
 
 /** A JSON object, as far as `typeof` can tell. */
 export type Json = Readonly<Record<string, unknown>>;

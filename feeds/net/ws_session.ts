@@ -154,6 +154,8 @@ export class WsSession {
       const now = clock.now();
       if (ending.kind === "renew") {
         this.metrics.renewals++;
+        // Said plainly: until the new socket has data there is none, and books must not be trusted across the seam.
+        this.emitState("down", ending.detail, now);
         this.emitState("connecting", ending.detail, now);
         continue;
       }

@@ -1,0 +1,383 @@
+/**
+ * Every feed of a live session behind one callback. Events are stamped by one clock that never steps back and are handed
+ * over synchronously, frame by frame, in the order of their `tReceive`.
+ */
+import type { FeedName, FeedStateEvent, MarketEvent, StrikeEvent } from "../core/events.ts";
+import type { Asset, Duration, Instrument } from "../core/market/instrument.ts";
+import type { Ms } from "../core/units.ts";
+import { type BinanceVenue, fetchBars } from "./binance/rest.ts";
+import { type BinanceFeed, BinanceSession } from "./binance/session.ts";
+import type { Clock } from "./clock.ts";
+import type { FeedContext, FeedLog } from "./net/feed_context.ts";
+import { httpClient } from "./net/http.ts";
+import type { FeedLimitOverrides } from "./net/limits.ts";
+import { type FeedSummary, newFeedMetrics, summarise } from "./net/metrics.ts";
+import { type Network, openNetwork } from "./net/network.ts";
+import { BookResync } from "./polymarket/book_resync.ts";
+import { MarketSession } from "./polymarket/market_session.ts";
+import { type ApiCredentials, PolyboltSession } from "./polymarket/polybolt_session.ts";
+import { StrikeResolver, type StrikeState } from "./polymarket/strike.ts";
+import { httpStrikeSources } from "./polymarket/strike_sources.ts";
+import { WindowKeeper } from "./polymarket/window_keeper.ts";
+import { asVenueError } from "./venue_error.ts";
+import type { VenueProfile } from "./venue_profile.ts";
+
+/** Feeds that `openLive` can run. */
+export const LIVE_FEEDS = [
+  "polymarket.market",
+  "polymarket.prices",
+  "binance.futures.public",
+  "binance.futures.market",
+  "binance.spot",
+] as const satisfies readonly FeedName[];
+export type LiveFeedName = typeof LIVE_FEEDS[number];
+
+export interface LiveOptions {
+  readonly profile: VenueProfile;
+  readonly clock: Clock;
+  readonly assets: readonly Asset[];
+  readonly durations: readonly Duration[];
+  /** Without credentials the price socket stays closed and strikes come from the slower sources. */
+  readonly credentials: ApiCredentials | null;
+  /** Overrides of `FEED_LIMITS`, venue ms. */
+  readonly limits?: FeedLimitOverrides;
+  /** Called synchronously, once per frame, with an array of its own. A throw ends the session: see `done`. */
+  readonly onEvents: (events: readonly MarketEvent[]) => void;
+  readonly log: FeedLog;
+  readonly signal: AbortSignal;
+  /** Default: all of `LIVE_FEEDS`. */
+  readonly feeds?: readonly LiveFeedName[];
+  /** Default: direct. Closed by `close()` only when opened here. */
+  readonly network?: Network;
+  /** Jitter of retries, 0..1; never part of a decision. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Venue ms between clock events; never more than one per 10 ms of wall time. Default 100. */
+  readonly clockEveryMs?: number;
+  /** Closed 1m candles per asset handed over first. Default 70. */
+  readonly warmUpBars?: number;
+}
+
+export interface LiveFeeds {
+  /** Per feed that runs. */
+  metrics(): Partial<Record<LiveFeedName, FeedSummary>>;
+  /** Windows followed now, by start. */
+  windows(): Instrument[];
+  strikeOf(conditionId: string): StrikeState;
+  /** Reads a token's book again over REST, when ours is suspect. Emits a `book` event unless the socket was faster. */
+  resync(token: string): void;
+  /** Closes every socket and waits for what is under way. */
+  close(): Promise<void>;
+  /** Resolves after `close()` (or the signal); rejects with what `onEvents` threw. */
+  readonly done: Promise<void>;
+}
+
+const WALL_CLOCK_EVENT_MS = 10;
+const STRIKE_TICK_MS = 1000;
+
+/** A clock whose `now` never steps back, for stamps that must not. */
+function monotone(clock: Clock): Clock {
+  let last = clock.now();
+  return {
+    ...clock,
+    now: () => {
+      const now = clock.now();
+      if (now > last) last = now;
+      return last;
+    },
+    monotonicUs: () => clock.monotonicUs(),
+    sleep: (duration, signal) => clock.sleep(duration, signal),
+  };
+}
+
+interface Session {
+  start(): void;
+  close(): Promise<void>;
+  readonly metrics: Parameters<typeof summarise>[0];
+}
+
+class Live implements LiveFeeds {
+  readonly done: Promise<void>;
+  private readonly clock: Clock;
+  private readonly network: Network;
+  private readonly stop = new AbortController();
+  private readonly sessions = new Map<LiveFeedName, Session>();
+  private readonly strikes = new StrikeResolver();
+  private readonly keeper: WindowKeeper;
+  private readonly market: MarketSession | null;
+  private readonly resyncs: BookResync;
+  private readonly context: FeedContext;
+  private readonly http;
+  private readonly tasks: Promise<void>[] = [];
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private closing: Promise<void> | null = null;
+  private finish!: { resolve: () => void; reject: (error: unknown) => void };
+  private readonly onAbort = () => void this.close();
+
+  constructor(private readonly options: LiveOptions) {
+    const { log, profile } = options;
+    const random = options.random ?? Math.random;
+    this.clock = monotone(options.clock);
+    this.network = options.network ?? openNetwork();
+    this.http = httpClient({ network: this.network, clock: this.clock, random });
+    this.done = new Promise((resolve, reject) => this.finish = { resolve, reject });
+    // The failure is told through `done`; a caller who does not look must not crash the process twice.
+    this.done.catch(() => {});
+    this.context = {
+      profile,
+      clock: this.clock,
+      random,
+      network: this.network,
+      limits: options.limits ?? {},
+      log,
+      emit: (events) => this.fromFeed(events),
+      onState: (event) => this.stateChanged(event),
+    };
+    const wanted = (feed: LiveFeedName) => (options.feeds ?? LIVE_FEEDS).includes(feed);
+    this.market = wanted("polymarket.market") ? new MarketSession(this.context) : null;
+    this.resyncs = new BookResync({
+      http: this.http,
+      clob: profile.clob,
+      clock: this.clock,
+      log,
+      signal: this.stop.signal,
+      emit: (event) => this.emit([event]),
+    });
+    this.keeper = this.openKeeper();
+    this.openSessions(wanted);
+  }
+
+  async begin(): Promise<void> {
+    const { signal } = this.options;
+    signal.throwIfAborted();
+    signal.addEventListener("abort", this.onAbort, { once: true });
+    try {
+      await this.warmUp();
+      await this.keeper.discoverAll();
+    } catch (error) {
+      await this.close();
+      if (signal.aborted) throw signal.reason;
+      throw asVenueError(error, this.options.profile);
+    }
+    if (this.stop.signal.aborted) return;
+    for (const session of this.sessions.values()) session.start();
+    this.keeper.start();
+    const every = Math.max(WALL_CLOCK_EVENT_MS, (this.options.clockEveryMs ?? 100) / this.clock.speed);
+    this.timer = setInterval(() => {
+      const now = this.clock.now();
+      this.emit([{ type: "clock", tExchange: now, tReceive: now }]);
+    }, every);
+    this.tasks.push(this.strikeLoop());
+  }
+
+  metrics(): Partial<Record<LiveFeedName, FeedSummary>> {
+    const now = this.clock.now();
+    const all: Partial<Record<LiveFeedName, FeedSummary>> = {};
+    if (this.market !== null) all["polymarket.market"] = summarise(this.market.metrics, now);
+    for (const [feed, session] of this.sessions) all[feed] = summarise(session.metrics, now);
+    return all;
+  }
+
+  windows(): Instrument[] {
+    return this.keeper.instruments();
+  }
+
+  strikeOf(conditionId: string): StrikeState {
+    return this.strikes.stateOf(conditionId, this.clock.now());
+  }
+
+  resync(token: string): void {
+    this.resyncs.request(token);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
+    this.options.signal.removeEventListener("abort", this.onAbort);
+    clearInterval(this.timer);
+    this.stop.abort(new DOMException("closed", "AbortError"));
+    await Promise.all([
+      this.market?.close(),
+      ...[...this.sessions.values()].map((session) => session.close()),
+      this.keeper.closed(),
+      this.resyncs.closed(),
+      ...this.tasks,
+    ]);
+    if (this.options.network === undefined) this.network.close();
+    this.finish.resolve();
+  }
+
+  private openKeeper(): WindowKeeper {
+    const { assets, durations, log, profile } = this.options;
+    return new WindowKeeper({
+      http: this.http,
+      profile,
+      clock: this.clock,
+      assets,
+      durations,
+      log,
+      emit: (events) => this.emit(events),
+      // After the window's event, because books of unknown tokens are thrown away.
+      onListed: (instrument) => this.listed(instrument),
+      onRemoved: (instrument) => {
+        this.market?.unsubscribe([instrument.upToken, instrument.downToken]);
+        this.strikes.untrack(instrument.conditionId);
+      },
+      signal: this.stop.signal,
+    });
+  }
+
+  private openSessions(wanted: (feed: LiveFeedName) => boolean): void {
+    const { assets, credentials } = this.options;
+    if (wanted("polymarket.prices")) {
+      this.sessions.set(
+        "polymarket.prices",
+        credentials === null ? this.absentPrices() : new PolyboltSession(this.context, assets, credentials),
+      );
+    }
+    const binance: readonly BinanceFeed[] = [
+      "binance.futures.public",
+      "binance.futures.market",
+      "binance.spot",
+    ];
+    for (const feed of binance) {
+      if (wanted(feed)) this.sessions.set(feed, new BinanceSession(feed, this.context, assets));
+    }
+  }
+
+  /** Stands for a price socket that cannot be opened: down from the beginning, and said so. */
+  private absentPrices(): Session {
+    const metrics = newFeedMetrics(this.clock.now());
+    const detail = "NO_CREDENTIALS: the price socket wants API credentials";
+    metrics.state = "down";
+    metrics.detail = detail;
+    return {
+      metrics,
+      start: () => {
+        const at = this.clock.now();
+        this.stateChanged({
+          type: "feedState",
+          feed: "polymarket.prices",
+          state: "down",
+          detail,
+          tExchange: at,
+          tReceive: at,
+        });
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  private listed(instrument: Instrument): void {
+    this.market?.subscribe([instrument.upToken, instrument.downToken]);
+    const strike = this.strikes.track(instrument, this.clock.now());
+    if (strike !== null) this.emit([strike]);
+  }
+
+  /** The last closed candles of every asset: from futures, else from spot, which no place is barred from. */
+  private async warmUp(): Promise<void> {
+    const count = this.options.warmUpBars ?? 70;
+    if (count <= 0) return;
+    const venues: readonly BinanceVenue[] = ["binance-futures", "binance-spot"];
+    const { profile } = this.options;
+    await Promise.all(this.options.assets.map(async (asset) => {
+      for (const venue of venues) {
+        try {
+          const query = { profile, venue, asset, count, clock: this.clock };
+          const bars = await fetchBars(this.http, query, { signal: this.stop.signal, retries: 1 });
+          const now = this.clock.now();
+          return this.emit(bars.map((bar) => ({ ...bar, tReceive: now })));
+        } catch (error) {
+          this.stop.signal.throwIfAborted();
+          const message = error instanceof Error ? error.message : String(error);
+          this.options.log.warn("no warm-up candles", { venue, asset, message });
+        }
+      }
+    }));
+  }
+
+  private async strikeLoop(): Promise<void> {
+    const sources = httpStrikeSources(this.http, this.options.profile, this.clock, this.stop.signal);
+    const now = () => this.clock.now();
+    const onFailure = (source: string, error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      if (!this.stop.signal.aborted) this.options.log.debug("a strike source failed", { source, message });
+    };
+    while (!this.stop.signal.aborted) {
+      const due = this.strikes.due(this.clock.now());
+      const found = await Promise.all(due.map((i) => this.strikes.poll(i, sources, now, onFailure)));
+      const at = this.clock.now();
+      const events = found.filter((event): event is StrikeEvent => event !== null);
+      // Polls end at different times; what is emitted together is stamped together.
+      if (events.length > 0) this.emit(events.map((event) => ({ ...event, tReceive: at })));
+      try {
+        await this.clock.sleep(STRIKE_TICK_MS as Ms, this.stop.signal);
+      } catch {
+        return;
+      }
+    }
+  }
+
+  private stateChanged(event: FeedStateEvent): void {
+    this.options.log.info("feed state", { feed: event.feed, state: event.state, detail: event.detail });
+    this.emit([event]);
+  }
+
+  /** What a frame gave, completed by what follows from it: strikes from prints, resolutions in our own spelling. */
+  private fromFeed(events: readonly MarketEvent[]): void {
+    let changed: MarketEvent[] | null = null;
+    for (let i = 0; i < events.length; i++) {
+      const event = events[i]!;
+      switch (event.type) {
+        case "book":
+        case "bookDelta":
+          if (this.resyncs.pending > 0) this.resyncs.saw(event);
+          break;
+        case "tickSize":
+          // The book is void after a tick change; the venue's own snapshot may come or not.
+          this.resyncs.request(event.token);
+          break;
+        case "oraclePrice": {
+          const strikes = this.strikes.onPrint(event);
+          if (strikes.length > 0) {
+            changed ??= events.slice(0, i);
+            changed.push(event, ...strikes);
+            continue;
+          }
+          break;
+        }
+        case "resolved": {
+          changed ??= events.slice(0, i);
+          const ours = this.keeper.acceptResolved(event);
+          if (ours !== null) changed.push(ours);
+          continue;
+        }
+      }
+      changed?.push(event);
+    }
+    this.emit(changed ?? events);
+  }
+
+  private emit(events: readonly MarketEvent[]): void {
+    if (this.stop.signal.aborted || events.length === 0) return;
+    try {
+      this.options.onEvents(events);
+    } catch (error) {
+      this.finish.reject(error);
+      void this.close();
+    }
+  }
+}
+
+/**
+ * Opens a live session: warm-up candles, then the current and next windows, then every socket. Throws OperationError
+ * VENUE_UNREACHABLE or GEO_BLOCKED when the windows cannot be looked up; a feed that cannot be opened later says so by
+ * its `feedState`, and the others go on.
+ */
+export async function openLive(options: LiveOptions): Promise<LiveFeeds> {
+  const live = new Live(options);
+  await live.begin();
+  return live;
+}

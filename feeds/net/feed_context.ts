@@ -1,0 +1,25 @@
+/** What every feed's session needs from outside. */
+import type { FeedStateEvent } from "../../core/events.ts";
+import type { Clock } from "../clock.ts";
+import type { VenueProfile } from "../venue_profile.ts";
+import type { FeedLimitOverrides } from "./limits.ts";
+import type { Network } from "./network.ts";
+import type { EmitEvents } from "./sink.ts";
+
+/** Structured log; the command's own log fits. */
+export interface FeedLog {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface FeedContext {
+  readonly profile: VenueProfile;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly network: Network;
+  readonly limits: FeedLimitOverrides;
+  readonly log: FeedLog;
+  readonly emit: EmitEvents;
+  readonly onState: (event: FeedStateEvent) => void;
+}

@@ -1,0 +1,86 @@
+/**
+ * Reads books again over REST when the socket's are void. The answer is older than deltas that arrived meanwhile; such an
+ * answer would undo them, so it is dropped and asked for again, a few times.
+ */
+import type { BookDeltaEvent, BookEvent } from "../../core/events.ts";
+import { type Ms, ms } from "../../core/units.ts";
+import type { Clock } from "../clock.ts";
+import type { FeedLog } from "../net/feed_context.ts";
+import type { HttpClient } from "../net/http.ts";
+import { fetchBook } from "./clob_rest.ts";
+
+export interface ResyncOptions {
+  readonly http: HttpClient;
+  readonly clob: string;
+  readonly clock: Clock;
+  readonly log: FeedLog;
+  readonly signal: AbortSignal;
+  readonly emit: (event: BookEvent) => void;
+}
+
+const ATTEMPTS = 4;
+const PAUSE_MS = 500 as Ms;
+const MAX_PENDING = 64;
+
+interface Wait {
+  /** Newest exchange time seen on the socket since the request. */
+  newestMs: number;
+  /** The socket sent a snapshot: nothing to do any more. */
+  done: boolean;
+}
+
+export class BookResync {
+  private readonly waits = new Map<string, Wait>();
+  private readonly tasks = new Set<Promise<void>>();
+
+  constructor(private readonly options: ResyncOptions) {}
+
+  /** Tokens being read again. */
+  get pending(): number {
+    return this.waits.size;
+  }
+
+  /** Asks for a token's book; does nothing while it is being asked for. */
+  request(token: string): void {
+    if (this.waits.has(token) || this.waits.size >= MAX_PENDING || this.options.signal.aborted) return;
+    const wait: Wait = { newestMs: 0, done: false };
+    this.waits.set(token, wait);
+    const task = this.run(token, wait).finally(() => {
+      this.waits.delete(token);
+      this.tasks.delete(task);
+    });
+    this.tasks.add(task);
+  }
+
+  /** Every book event of the socket while something is pending. */
+  saw(event: BookEvent | BookDeltaEvent): void {
+    const wait = this.waits.get(event.token);
+    if (wait === undefined) return;
+    if (event.type === "book") wait.done = true;
+    else wait.newestMs = Math.max(wait.newestMs, event.tExchange);
+  }
+
+  async closed(): Promise<void> {
+    await Promise.all(this.tasks);
+  }
+
+  private async run(token: string, wait: Wait): Promise<void> {
+    const { clob, clock, emit, http, log, signal } = this.options;
+    for (let attempt = 0; attempt < ATTEMPTS && !wait.done && !signal.aborted; attempt++) {
+      try {
+        const book = await fetchBook(http, clob, token, () => clock.now(), { signal, retries: 0 });
+        if (wait.done || signal.aborted) return;
+        if (book !== null && book.tExchange >= wait.newestMs) {
+          wait.done = true;
+          return emit({ ...book, tReceive: ms(clock.now()) });
+        }
+        await clock.sleep(PAUSE_MS, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        const message = error instanceof Error ? error.message : String(error);
+        log.warn("cannot read a book again", { token, message });
+        await clock.sleep(PAUSE_MS, signal).catch(() => {});
+      }
+    }
+  }
+}
