@@ -1,6 +1,7 @@
 /** The program: global options, subcommands, and the one place that prints an envelope and chooses an exit code. */
-import { Command, CommanderError, Option } from "commander";
+import { type Command, CommanderError } from "commander";
 import { type ExitCode, OperationError } from "../core/errors.ts";
+import { type GlobalOptions, GLOBALS_WITH_VALUE, newProgram } from "./global_options.ts";
 import { type Io, systemIo } from "./io.ts";
 import { paint } from "./output.ts";
 import { COMMANDS, type Register } from "./registry.ts";
@@ -8,41 +9,6 @@ import { bindRun, examples, type Outcome, type Run, toJson } from "./run.ts";
 import { VERSION } from "./version.ts";
 
 const SCHEMA = "poly-edge/1";
-
-function globalOptions(program: Command): void {
-  program
-    .option("--json", "print exactly one JSON envelope on stdout")
-    .option("--config <file>", "configuration file (TOML; default ./poly-edge.toml, then the user's folder)")
-    .option("--profile <name>", "use the [profile.NAME] table of the configuration file")
-    .option("--data <dir>", "data folder: journal, tapes, latches, models")
-    .option("--venue <name>", "polymarket, sim, sim:PORT or http://host:port")
-    .option(
-      "--set <key=value>",
-      "set one configuration key, e.g. risk.maxBookAgeMs=3000 (repeatable)",
-      append,
-    )
-    .addOption(new Option("--log-level <level>", "least severe log line to show").choices(LOG_LEVELS))
-    .option("--log-file <file>", "also write the log to this file, as JSON lines")
-    .option("--quiet", "no progress, no log below errors on stderr")
-    .option("--proxy <url>", "http://host:port or socks5://host:port, for sockets and HTTP alike")
-    .option("--no-color", "no colour, also on a terminal (NO_COLOR does the same)")
-    .version(VERSION, "--version", "print the version");
-}
-
-const LOG_LEVELS = ["debug", "info", "warn", "error", "off"];
-const append = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];
-
-/** Global options that take a value, so that `--venue sim discover` is not read as the command `sim`. */
-const WITH_VALUE = new Set([
-  "--config",
-  "--profile",
-  "--data",
-  "--venue",
-  "--set",
-  "--log-level",
-  "--log-file",
-  "--proxy",
-]);
 
 /** The command meant by `argv` as far as it can be told, for envelopes of usage errors: "tape import", or "". */
 function commandMeant(program: Command, argv: readonly string[]): string {
@@ -52,7 +18,7 @@ function commandMeant(program: Command, argv: readonly string[]): string {
     const word = argv[i] ?? "";
     if (word === "--") break;
     if (word.startsWith("-")) {
-      if (WITH_VALUE.has(word)) i++;
+      if (GLOBALS_WITH_VALUE.has(word)) i++;
       continue;
     }
     const next = at.commands.find((command) => command.name() === word || command.aliases().includes(word));
@@ -69,7 +35,8 @@ interface Captured {
 }
 
 function buildProgram(captured: Captured, commands: readonly Register[]): Command {
-  const program = new Command("poly-edge")
+  // The typed flavour is the same class at run time; command modules are written against the plain one.
+  const program = (newProgram() as unknown as Command)
     .description(
       "Trades Polymarket's short-window crypto markets: discover, stream, paper-trade, record, backtest.",
     )
@@ -89,7 +56,6 @@ function buildProgram(captured: Captured, commands: readonly Register[]): Comman
       getErrHasColors: () => false,
     })
     .exitOverride();
-  globalOptions(program);
   for (const register of commands) register(program);
   return program;
 }
@@ -207,12 +173,12 @@ function printOutcome(
   argv: readonly string[],
 ): ExitCode {
   const before = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
-  const json = globals["json"] === true || before.includes("--json");
-  const color = run.io.stderr.isTerminal && globals["color"] !== false &&
+  const json = globals.json === true || before.includes("--json");
+  const color = run.io.stderr.isTerminal && globals.color !== false &&
     run.io.env("NO_COLOR") === undefined;
   try {
     return outcome.error === undefined
-      ? printSuccess(run, outcome, json, globals["quiet"] === true)
+      ? printSuccess(run, outcome, json, globals.quiet === true)
       : printFailure(run, outcome, json, color);
   } catch (error) {
     // stdout cannot be written (a full disk): the error is all that is left to say, on stderr.
@@ -256,7 +222,7 @@ export async function main(
       ? commanderOutcome(error, meant, captured)
       : { command: meant, error };
   }
-  const exit = printOutcome(run, run.outcome, program.opts(), argv);
+  const exit = printOutcome(run, run.outcome, program.opts<GlobalOptions>(), argv);
   if (io === undefined) own.close?.();
   return exit;
 }

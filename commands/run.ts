@@ -4,13 +4,14 @@
  */
 import { OperationError } from "../core/errors.ts";
 import { ms } from "../core/units.ts";
-import type { CommandContext, CommandResult, Warning } from "./command.ts";
+import type { CommandContext, CommandResult, OpenVenue, Warning } from "./command.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "./config/load.ts";
 import type { LogLevel } from "./config/schema.ts";
+import type { GlobalOptions } from "./global_options.ts";
 import type { Io } from "./io.ts";
 import { openLog, SECRET_VARIABLES, secretFilter } from "./logging.ts";
 import { openProgress } from "./output.ts";
-import { type OpenVenue, openVenue, parseVenue } from "./venue.ts";
+import { openVenue, parseVenue } from "./venue.ts";
 
 /** What a command does. `args`: positional arguments flattened to strings; `options`: its own options as commander parsed them. */
 export type Action = (
@@ -90,7 +91,7 @@ function flatten(given: readonly unknown[]): string[] {
   );
 }
 
-const GLOBAL_FLAGS: readonly (readonly [option: string, path: string, flag: string])[] = [
+const GLOBAL_FLAGS: readonly (readonly [option: keyof GlobalOptions, path: string, flag: string])[] = [
   ["venue", "venue", "--venue"],
   ["data", "data", "--data"],
   ["logLevel", "log.level", "--log-level"],
@@ -117,11 +118,11 @@ function setFlag(text: string): FlagValue {
 
 /** Flags in rising precedence: --set, the global options, the command's own options. */
 function flagsOf(
-  globals: Record<string, unknown>,
+  globals: GlobalOptions,
   options: Record<string, unknown>,
   configFlags: Readonly<Record<string, string>>,
 ): FlagValue[] {
-  const sets = Array.isArray(globals["set"]) ? globals["set"].map(String).map(setFlag) : [];
+  const sets = (globals.set ?? []).map(setFlag);
   const global = GLOBAL_FLAGS.flatMap(([option, path, flag]) => {
     const value = globals[option];
     return typeof value === "string" ? [{ path, text: value, flag }] : [];
@@ -134,8 +135,6 @@ function flagsOf(
   });
   return [...sets, ...global, ...own];
 }
-
-const optionalText = (value: unknown): string | undefined => typeof value === "string" ? value : undefined;
 
 function proxyPassword(proxy: string): string | undefined {
   return URL.canParse(proxy) ? new URL(proxy).password : undefined;
@@ -158,7 +157,7 @@ function venueOpener(run: Run, config: LoadedConfig["config"], signal: AbortSign
         }),
       );
     }
-    pending ??= (async () => await openVenue(parseVenue(config.venue, run.io.env), signal))();
+    pending ??= (async () => await openVenue(parseVenue(config.venue, run.io.env), signal, run.io.env))();
     return pending;
   };
 }
@@ -170,16 +169,14 @@ interface Opened {
 
 function openContext(
   run: Run,
-  globals: Record<string, unknown>,
+  globals: GlobalOptions,
   options: Record<string, unknown>,
   attach: AttachOptions,
 ): Opened {
   const { io } = run;
-  const file = optionalText(globals["config"]);
-  const profile = optionalText(globals["profile"]);
   const loadedConfig = loadConfig({
-    ...(file === undefined ? {} : { file }),
-    ...(profile === undefined ? {} : { profile }),
+    ...(globals.config === undefined ? {} : { file: globals.config }),
+    ...(globals.profile === undefined ? {} : { profile: globals.profile }),
     flags: flagsOf(globals, options, attach.configFlags ?? {}),
     env: io.env,
   });
@@ -188,9 +185,9 @@ function openContext(
   run.logLevel = config.log.level;
   const secretValues = SECRET_VARIABLES.map((name) => io.env(name));
   run.redact = secretFilter([...secretValues, proxyPassword(config.network.proxy)]);
-  const json = globals["json"] === true;
-  const quiet = globals["quiet"] === true;
-  const color = !json && io.stdout.isTerminal && globals["color"] !== false &&
+  const json = globals.json === true;
+  const quiet = globals.quiet === true;
+  const color = !json && io.stdout.isTerminal && globals.color !== false &&
     io.env("NO_COLOR") === undefined;
   const log = openLog({ ...config.log, quiet, stderr: io.stderr, redact: run.redact });
   const ctx: CommandContext = {
@@ -227,7 +224,8 @@ export const toJson = (value: unknown): string =>
 /** True for the rejection that an abort of `signal` causes. */
 function isStop(error: unknown, signal: AbortSignal): boolean {
   if (!signal.aborted) return false;
-  return error === signal.reason || (error instanceof DOMException && error.name === "AbortError");
+  return error === signal.reason || (error instanceof DOMException && error.name === "AbortError") ||
+    (error instanceof OperationError && error.code === "ABORTED");
 }
 
 /** How long a command may take to cancel and flush after a bug surfaced elsewhere. */
@@ -261,7 +259,7 @@ export function attach(command: Attachable, name: string, action: Action, option
     const own = self.opts();
     let opened: Opened | null = null;
     try {
-      opened = openContext(run, root.opts(), own, options);
+      opened = openContext(run, root.opts() as GlobalOptions, own, options);
       const result = await guarded(run.io, action(opened.ctx, flatten(given.slice(0, -2)), own));
       run.outcome = { command: name, result };
     } catch (error) {
