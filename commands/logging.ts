@@ -161,11 +161,13 @@ export function openLog(options: LogOptions): OpenLog {
   const id = String(++runs);
   const threshold = THRESHOLD[options.level];
   const stderrThreshold = options.quiet ? Math.max(threshold, THRESHOLD.error) : threshold;
+  // A progress bar may stand on the terminal's line: the log takes the line, the bar draws itself again below.
+  const clear = options.stderr.isTerminal ? "\r\x1b[2K" : "";
   const file = options.file === "" ? null : fileWriter(options.file, options.stderr);
   handlers.set(id, (full) => {
     const rank = RANK[full.level];
     const record = { ...full, category: ["poly-edge"] };
-    if (rank >= stderrThreshold) options.stderr.write(options.redact(lineOf(record)));
+    if (rank >= stderrThreshold) options.stderr.write(clear + options.redact(lineOf(record)));
     if (file !== null && rank >= threshold) file.write(options.redact(jsonOf(record)));
   });
   const logger = getLogger(["poly-edge", id]);

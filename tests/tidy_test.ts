@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { COMMANDS } from "../commands/registry.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const SKIPPED = new Set([".git", "node_modules", "coverage"]);
@@ -166,6 +168,15 @@ Deno.test("every command module is in the registry", () => {
   );
   assert.ok(commands.length > 0);
   assert.deepEqual(commands.map(({ path }) => path).filter((path) => !listed.includes(path)), []);
+});
+
+Deno.test("README.md has a row for every command that exists, and for no other", () => {
+  const program = new Command();
+  for (const register of COMMANDS) register(program);
+  const readme = Deno.readTextFileSync(join(ROOT, "README.md"));
+  const section = readme.slice(readme.indexOf("| command"), readme.indexOf("Each command explains itself"));
+  const rows = [...section.matchAll(/^\|\s*`([a-z-]+)`\s*\|/gm)].map(([, name = ""]) => name);
+  assert.deepEqual(rows.sort(), program.commands.map((command) => command.name()).sort());
 });
 
 const product = sources.filter(({ path }) => !/^(tests|bench)\//.test(path));
