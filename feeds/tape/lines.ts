@@ -99,7 +99,7 @@ export async function* lineBatches(path: string, options: LineOptions = {}): Asy
   if (rest !== "") yield [rest];
 }
 
-/** The first lines of a file (at most `limit`), for telling layouts apart. Empty when it cannot be read as text. */
+/** The first lines of a file (at most `limit`), for telling layouts apart. Empty when it exists but is no readable text. */
 export async function headLines(path: string, limit: number): Promise<string[]> {
   const head: string[] = [];
   try {
@@ -108,8 +108,8 @@ export async function headLines(path: string, limit: number): Promise<string[]> 
       if (head.length >= limit) break;
     }
   } catch (error) {
-    if (error instanceof OperationError && error.code === "FILE_DAMAGED") return [];
-    throw error;
+    if (!(error instanceof OperationError) || error.code === "FILE_NOT_FOUND") throw error;
+    return [];
   }
   return head;
 }

@@ -56,7 +56,8 @@ export interface TapeWriter {
 /** Text collected before it is handed to gzip. */
 const CHUNK_CHARS = 1 << 18;
 
-function writeError(cause: unknown, path: string): OperationError {
+/** Names the reason of a failed write: DISK_FULL or TAPE_WRITE_FAILED. */
+export function writeError(cause: unknown, path: string): OperationError {
   if (cause instanceof OperationError) return cause;
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "";
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -45,7 +45,11 @@ export async function findReferences(folders: readonly string[]): Promise<Refere
   const files = new Map<string, ReferenceFile>();
   for (const root of new Set(folders)) {
     for (const folder of [root, ...await subfolders(root)]) {
-      for (const reference of classify(await peekFolder(folder)).references) {
+      const peeked = await peekFolder(folder).catch((error) => {
+        if (folder === root) throw error;
+        return null; // A neighbour we may not read is none of our business.
+      });
+      for (const reference of peeked === null ? [] : classify(peeked).references) {
         if (reference.join !== null) files.set(reference.file.path, reference);
       }
     }

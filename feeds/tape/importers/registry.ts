@@ -40,6 +40,15 @@ export interface FolderContent {
 const DATA_FILE = /\.(csv|jsonl|json|log|txt|md|ndjson)(\.gz)?$/i;
 const HEAD_LINES = 3;
 const HEAD_CHARS = 4000;
+/** A folder of recordings has a few dozen entries; these limits keep a wrong path (a home folder) from taking minutes. */
+const MAX_FILES = 2000;
+const MAX_FOLDERS = 500;
+
+/** What a path is; null for a dangling link or something we may not look at. */
+async function kindOf(path: string): Promise<"file" | "folder" | null> {
+  const info = await stat(path).catch(() => null);
+  return info?.isFile() === true ? "file" : info?.isDirectory() === true ? "folder" : null;
+}
 
 async function peek(path: string): Promise<PeekedFile> {
   const head = await headLines(path, HEAD_LINES);
@@ -56,12 +65,11 @@ export async function peekFolder(path: string): Promise<Folder> {
     const name = basename(full).replace(/(\.[a-z]+)(\.gz)?$/i, "");
     return { path: dirname(full), name, files: [await peek(full)] };
   }
-  const names = (await readdir(full)).sort();
+  const names = (await readdir(full)).filter((n) => DATA_FILE.test(n)).sort();
   const files: PeekedFile[] = [];
-  for (const name of names) {
-    if (!DATA_FILE.test(name)) continue;
+  for (const name of names.slice(0, MAX_FILES)) {
     const file = join(full, name);
-    if ((await stat(file)).isFile()) files.push(await peek(file));
+    if (await kindOf(file) === "file") files.push(await peek(file));
   }
   return { path: full, name: basename(full), files };
 }
@@ -87,12 +95,14 @@ export function classify(folder: Folder, forced?: Layout): FolderContent {
   return { folder, recordings, references, unknown };
 }
 
-/** Subfolders of a folder, sorted; empty for a file. */
+/** Subfolders of a folder, sorted; hidden ones and other tapes' unfinished folders are passed over. */
 export async function subfolders(path: string): Promise<string[]> {
+  const names = (await readdir(path)).filter((n) => !n.startsWith(".")).sort();
   const found: string[] = [];
-  for (const name of (await readdir(path)).sort()) {
+  for (const name of names) {
     const full = join(resolve(path), name);
-    if (!name.startsWith(".") && (await stat(full)).isDirectory()) found.push(full);
+    if (await kindOf(full) === "folder") found.push(full);
+    if (found.length >= MAX_FOLDERS) break;
   }
   return found;
 }

@@ -1,0 +1,41 @@
+/** The live codecs for raw frames on a tape: a replayed frame becomes the same events as it did on the socket. */
+import type { FeedName, MarketEvent } from "../../core/events.ts";
+import type { Ms } from "../../core/units.ts";
+import { decodeBinanceFrame, newBinanceState } from "../binance/codec.ts";
+import { type DecodeSink, newSink } from "../net/sink.ts";
+import { decodeMarketFrame } from "../polymarket/market_codec.ts";
+import { decodePolyboltFrame, newPolyboltState } from "../polymarket/polybolt_codec.ts";
+import type { DecodeFrame } from "./reader.ts";
+
+export interface TapeDecoder {
+  readonly decode: DecodeFrame;
+  /** What the codecs counted over all frames so far; `events` is empty between calls. */
+  readonly counts: DecodeSink;
+}
+
+/** A decoder with the state of one tape (sequence numbers, prints already seen). */
+export function tapeDecoder(): TapeDecoder {
+  const sink = newSink();
+  const binance = newBinanceState();
+  const prices = newPolyboltState();
+  const run = (feed: FeedName, raw: string, tReceive: Ms): void => {
+    switch (feed) {
+      case "polymarket.market":
+        return void decodeMarketFrame(raw, tReceive, sink);
+      case "polymarket.prices":
+        return void decodePolyboltFrame(raw, tReceive, prices, sink);
+      case "binance.futures.public":
+      case "binance.futures.market":
+        return void decodeBinanceFrame(raw, "binance-futures", tReceive, binance, sink);
+      case "binance.spot":
+        return void decodeBinanceFrame(raw, "binance-spot", tReceive, binance, sink);
+      case "deribit":
+        sink.ignored++;
+    }
+  };
+  const decode = (feed: FeedName, raw: string, tReceive: Ms): readonly MarketEvent[] => {
+    run(feed, raw, tReceive);
+    return sink.events.splice(0);
+  };
+  return { decode, counts: sink };
+}
