@@ -2,6 +2,7 @@
 import type { ExitCode } from "../core/errors.ts";
 import type { Ms } from "../core/units.ts";
 import type { Clock } from "../feeds/clock.ts";
+import type { ApiCredentials } from "../feeds/polymarket/polybolt_session.ts";
 import type { VenueProfile } from "../feeds/venue_profile.ts";
 import type { Config } from "./config/schema.ts";
 
@@ -24,6 +25,14 @@ export interface Log {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** A venue that can be spoken to. */
+export interface OpenVenue {
+  readonly profile: VenueProfile;
+  readonly clock: Clock;
+  /** API credentials from the environment (a simulated venue states its own, well known); null without. */
+  readonly credentials: ApiCredentials | null;
+}
+
 export interface CommandContext {
   /** `--json`: stdout belongs to the envelope and to `record()`. */
   readonly json: boolean;
@@ -39,7 +48,7 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   readonly startedAt: Ms;
   /** Resolves the venue named by `--venue` (for `sim` asks its status endpoint). Throws OperationError when it cannot. */
-  venue(): Promise<{ readonly profile: VenueProfile; readonly clock: Clock }>;
+  venue(): Promise<OpenVenue>;
   /** One NDJSON record on stdout under `--json`; nothing otherwise. */
   record(value: unknown): void;
   /** Text for people on stdout; nothing under `--json`. */

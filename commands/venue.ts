@@ -1,8 +1,10 @@
 /** `--venue` to hosts and a clock. */
 import { OperationError } from "../core/errors.ts";
-import { type Clock, wallClock } from "../feeds/clock.ts";
+import { wallClock } from "../feeds/clock.ts";
+import type { ApiCredentials } from "../feeds/polymarket/polybolt_session.ts";
 import { connectSim } from "../feeds/sim_status.ts";
-import { POLYMARKET, SIM_DEFAULT_PORT, type VenueProfile } from "../feeds/venue_profile.ts";
+import { POLYMARKET, SIM_DEFAULT_PORT } from "../feeds/venue_profile.ts";
+import type { OpenVenue } from "./command.ts";
 
 export type VenueChoice =
   | { readonly kind: "polymarket" }
@@ -47,14 +49,25 @@ export function parseVenue(text: string, env: (name: string) => string | undefin
   return { kind: "sim", host: url.hostname, port: url.port === "" ? 80 : portOf(url.port, text) };
 }
 
-export interface OpenVenue {
-  readonly profile: VenueProfile;
-  readonly clock: Clock;
+/** The three variables of API credentials; null unless all are set. */
+function environmentCredentials(env: (name: string) => string | undefined): ApiCredentials | null {
+  const apiKey = env("POLY_API_KEY");
+  const secret = env("POLY_API_SECRET");
+  const passphrase = env("POLY_API_PASSPHRASE");
+  return apiKey === undefined || secret === undefined || passphrase === undefined
+    ? null
+    : { apiKey, secret, passphrase };
 }
 
 /** Resolves a choice; a simulated venue is asked for its clock. Throws VENUE_UNREACHABLE (exit 1). */
-export async function openVenue(choice: VenueChoice, signal: AbortSignal): Promise<OpenVenue> {
-  if (choice.kind === "polymarket") return { profile: POLYMARKET, clock: wallClock() };
-  const { profile, clock } = await connectSim({ host: choice.host, port: choice.port, signal });
-  return { profile, clock };
+export async function openVenue(
+  choice: VenueChoice,
+  signal: AbortSignal,
+  env: (name: string) => string | undefined,
+): Promise<OpenVenue> {
+  if (choice.kind === "polymarket") {
+    return { profile: POLYMARKET, clock: wallClock(), credentials: environmentCredentials(env) };
+  }
+  const { profile, clock, status } = await connectSim({ host: choice.host, port: choice.port, signal });
+  return { profile, clock, credentials: status.credentials };
 }

@@ -1,0 +1,131 @@
+/** One strategy over one tape, and the forecasters beside it. */
+import { Engine, type EngineOptions } from "../../core/engine.ts";
+import type { MarketEvent } from "../../core/events.ts";
+import { PaperExchange, type PaperOptions } from "../../core/exchange/paper_exchange.ts";
+import type { WindowState } from "../../core/features/window_state.ts";
+import type { MarketView } from "../../core/policy/policy.ts";
+import { Session } from "../../core/session.ts";
+import {
+  addForecast,
+  addPair,
+  BRIER_FRACTIONS,
+  type BrierDifference,
+  type BrierScore,
+  createBrier,
+  createDifference,
+} from "../../core/stats/brier.ts";
+import { forecastAt, type ForecastTrack, observe, openTrack } from "../../core/stats/forecast_track.ts";
+import type { Ms, Usdc } from "../../core/units.ts";
+import { DecisionLog } from "./decision_log.ts";
+
+export interface SettledWindow {
+  readonly slug: string;
+  readonly endMs: number;
+  readonly pnl: Usdc;
+  readonly fees: Usdc;
+  readonly fills: number;
+}
+
+/** What a strategy did on one tape. */
+export class StrategyRun {
+  readonly decisions = new DecisionLog();
+  readonly settled: SettledWindow[] = [];
+  readonly engine: Engine;
+  readonly exchange: PaperExchange;
+  readonly session: Session;
+  fills = 0;
+  private lastMs = 0;
+
+  constructor(engine: EngineOptions, paper: PaperOptions) {
+    this.engine = new Engine({
+      ...engine,
+      onDecision: (decision) => this.decisions.add(decision),
+      onSettled: (window, portfolio) => {
+        const result = portfolio.windows.get(window.instrument.conditionId);
+        this.settled.push({
+          slug: window.instrument.slug,
+          endMs: window.instrument.endMs,
+          pnl: result?.pnl ?? 0 as Usdc,
+          fees: result?.fees ?? 0 as Usdc,
+          fills: result?.fills ?? 0,
+        });
+      },
+    });
+    this.exchange = new PaperExchange(paper);
+    this.session = new Session(this.engine, this.exchange, {
+      onExecution: (event) => {
+        if (event.type === "fill") this.fills++;
+      },
+    });
+  }
+
+  frame(events: readonly MarketEvent[]): void {
+    this.session.feedAll(events);
+    this.lastMs = events.at(-1)?.tReceive ?? this.lastMs;
+  }
+
+  /** Lets what is under way end. Positions of windows without an outcome stay open. */
+  finish(): void {
+    this.session.finish((this.lastMs + 10_000) as Ms);
+  }
+
+  /** Profit of positions that no outcome ever settled, at their last executable value. */
+  unsettled(): { positions: number; value: Usdc } {
+    const { portfolio } = this.engine;
+    const value = this.engine.equity() - portfolio.initialCash - portfolio.realised;
+    return { positions: portfolio.positions.size, value: value as Usdc };
+  }
+}
+
+interface Tracks {
+  readonly market: ForecastTrack;
+  readonly model: ForecastTrack;
+}
+
+/** Scores of the market's own mid and of the fair value on the same windows. Shared by all tapes of a backtest. */
+export interface Forecasts {
+  readonly market: BrierScore;
+  readonly model: BrierScore;
+  readonly difference: BrierDifference;
+}
+
+export const newForecasts = (): Forecasts => ({
+  market: createBrier(),
+  model: createBrier(),
+  difference: createDifference(),
+});
+
+/** Watches the windows of one tape through an engine's views and scores forecasts when a window's outcome is known. */
+export class ForecastWatcher {
+  private readonly tracks = new Map<string, Tracks>();
+
+  constructor(private readonly forecasts: Forecasts) {}
+
+  view(view: MarketView): void {
+    const { conditionId, startMs, endMs } = view.instrument;
+    let tracks = this.tracks.get(conditionId);
+    if (tracks === undefined) {
+      tracks = { market: openTrack(startMs, endMs), model: openTrack(startMs, endMs) };
+      this.tracks.set(conditionId, tracks);
+    }
+    observe(tracks.market, view.now, view.upMid);
+    observe(tracks.model, view.now, view.fairUp);
+  }
+
+  settled(window: WindowState): void {
+    const { conditionId } = window.instrument;
+    const tracks = this.tracks.get(conditionId);
+    if (tracks === undefined || window.winner === null) return;
+    const up = window.winner === "up";
+    for (let i = 0; i < BRIER_FRACTIONS.length; i++) {
+      const market = forecastAt(tracks.market, i);
+      const model = forecastAt(tracks.model, i);
+      if (market !== null) addForecast(this.forecasts.market, i, market, up);
+      if (model !== null) addForecast(this.forecasts.model, i, model, up);
+      if (market !== null && model !== null) {
+        addPair(this.forecasts.difference, i, { a: market, b: model, up });
+      }
+    }
+    this.tracks.delete(conditionId);
+  }
+}

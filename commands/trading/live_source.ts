@@ -1,0 +1,198 @@
+/** Feeds a session from sockets until its windows are settled, its time is over, or it is told to stop. */
+import type { MarketEvent } from "../../core/events.ts";
+import type { Asset, Duration, Instrument } from "../../core/market/instrument.ts";
+import { type Ms, ms } from "../../core/units.ts";
+import type { Clock } from "../../feeds/clock.ts";
+import { type LiveFeeds, openLive } from "../../feeds/live.ts";
+import type { ApiCredentials } from "../../feeds/polymarket/polybolt_session.ts";
+import type { VenueProfile } from "../../feeds/venue_profile.ts";
+import type { CommandContext } from "../command.ts";
+import { feedMaxAgeMs } from "../config/schema.ts";
+import { clockTime, moneyText, signedMoneyText } from "../output.ts";
+import type { FeedRow } from "../report/model.ts";
+import type { SessionRecorder } from "./recorder.ts";
+
+/** A window joined with less than this share left is watched by nobody: the next one is the first. */
+const MIN_SHARE_LEFT = 0.6;
+/** How long a settlement may keep us after the last window's end. */
+const SETTLE_PATIENCE_MS = 180_000;
+/** Requests in flight are answered within this time of venue ms after a stop. */
+const DRAIN_MS = 1_000;
+
+export interface LiveRun {
+  readonly profile: VenueProfile;
+  readonly clock: Clock;
+  readonly credentials: ApiCredentials | null;
+  readonly assets: readonly Asset[];
+  readonly durations: readonly Duration[];
+  /** Windows per asset and length, null for no limit. */
+  readonly windows: number | null;
+  /** Venue time to run, null for no limit. */
+  readonly forMs: Ms | null;
+}
+
+/** Which windows belong to the session, and which events therefore reach the engine. */
+class Admission {
+  private readonly starts = new Map<string, Set<number>>();
+  private readonly conditions = new Map<string, Instrument>();
+  private readonly tokens = new Set<string>();
+  private readonly refused = new Set<string>();
+
+  constructor(private readonly limit: number | null) {}
+
+  get windows(): readonly Instrument[] {
+    return [...this.conditions.values()];
+  }
+
+  /** The event, or null when it belongs to a window outside the session. */
+  take(event: MarketEvent): boolean {
+    switch (event.type) {
+      case "window":
+        return this.admit(event.instrument, event.tReceive);
+      case "strike":
+      case "resolved":
+        return this.conditions.has(event.conditionId);
+      case "book":
+      case "bookDelta":
+      case "tickSize":
+      case "tokenTrade":
+      case "bestBidAsk":
+        return this.tokens.has(event.token);
+      default:
+        return true;
+    }
+  }
+
+  private admit(instrument: Instrument, now: number): boolean {
+    if (this.conditions.has(instrument.conditionId)) return true;
+    if (this.refused.has(instrument.conditionId)) return false;
+    const key = `${instrument.asset}-${instrument.duration}`;
+    const starts = this.starts.get(key) ?? new Set();
+    const length = instrument.endMs - instrument.startMs;
+    const tooLate = (instrument.endMs - now) / length < MIN_SHARE_LEFT;
+    const full = this.limit !== null && starts.size >= this.limit;
+    if (tooLate || full) {
+      this.refused.add(instrument.conditionId);
+      return false;
+    }
+    starts.add(instrument.startMs);
+    this.starts.set(key, starts);
+    this.conditions.set(instrument.conditionId, instrument);
+    this.tokens.add(instrument.upToken).add(instrument.downToken);
+    return true;
+  }
+
+  /** True once as many windows as wanted were admitted for every series. */
+  complete(series: number): boolean {
+    if (this.limit === null) return false;
+    let full = 0;
+    for (const starts of this.starts.values()) if (starts.size >= this.limit) full++;
+    return full >= series;
+  }
+}
+
+function feedLimits(ctx: CommandContext) {
+  const age = (feed: Parameters<typeof feedMaxAgeMs>[1]) => ({ lateMs: feedMaxAgeMs(ctx.config, feed) });
+  return {
+    "polymarket.market": age("polymarket.market"),
+    "polymarket.prices": age("polymarket.prices"),
+    "binance.futures.public": age("binance.futures.public"),
+    "binance.futures.market": age("binance.futures.market"),
+    "binance.spot": age("binance.spot"),
+  };
+}
+
+/** Feed health rows for the report. */
+export function feedRows(feeds: LiveFeeds): FeedRow[] {
+  return Object.entries(feeds.metrics()).map(([feed, summary]) => ({
+    feed,
+    state: summary.state,
+    frames: summary.frames,
+    perSecond: summary.perSecond,
+    ageMsP50: summary.ageMs?.p50 ?? null,
+    ageMsP99: summary.ageMs?.p99 ?? null,
+    gaps: summary.gaps,
+    reconnects: summary.reconnects,
+    unrecognised: summary.unrecognised,
+  }));
+}
+
+/** Runs the session. Returns the feeds' final health. Throws what the feeds or the recorder throw. */
+export async function runLive(
+  ctx: CommandContext,
+  run: LiveRun,
+  recorder: SessionRecorder,
+): Promise<FeedRow[]> {
+  const admission = new Admission(run.windows);
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new DOMException("stopped", "AbortError"));
+  ctx.signal.addEventListener("abort", onSignal, { once: true });
+  if (ctx.signal.aborted) onSignal();
+  const { clock } = run;
+  const startedAt = clock.now();
+  const progress = ctx.progress("trade");
+  // The feeds outlive the stop for a moment, so that answers under way still find a clock.
+  const feeds = await openLive({
+    profile: run.profile,
+    clock,
+    assets: run.assets,
+    durations: run.durations,
+    credentials: run.credentials,
+    limits: feedLimits(ctx),
+    log: ctx.log,
+    signal: new AbortController().signal,
+    onEvents: (events) => recorder.frame(events.filter((event) => admission.take(event))),
+  });
+  const series = run.assets.length * run.durations.length;
+  const finished = (): boolean => {
+    const now = clock.now();
+    if (run.forMs !== null && now - startedAt >= run.forMs) return true;
+    if (!admission.complete(series)) return false;
+    if (recorder.settledCount() >= admission.windows.length) return true;
+    const lastEnd = Math.max(...admission.windows.map((window) => window.endMs));
+    return now > lastEnd + SETTLE_PATIENCE_MS;
+  };
+  try {
+    while (!finished() && !stop.signal.aborted) {
+      showProgress(progress, run, recorder, admission, clock.now() - startedAt);
+      const wait = clock.sleep(ms(Math.ceil(200 * clock.speed)), stop.signal).catch(() => {});
+      await Promise.race([wait, feeds.done]);
+    }
+    const now = ms(Math.max(clock.now(), recorder.lastEventMs));
+    recorder.frame([{ type: "stop", reason: "session over", tExchange: now, tReceive: now }]);
+    await Promise.race([clock.sleep(ms(DRAIN_MS)), feeds.done]);
+    return feedRows(feeds);
+  } finally {
+    progress.stop();
+    ctx.signal.removeEventListener("abort", onSignal);
+    await feeds.close();
+  }
+}
+
+function showProgress(
+  progress: ReturnType<CommandContext["progress"]>,
+  run: LiveRun,
+  recorder: SessionRecorder,
+  admission: Admission,
+  elapsedMs: number,
+): void {
+  const { engine } = recorder;
+  const note = [
+    clockTime(run.clock.now()),
+    `equity ${moneyText(engine.equity())} (${signedMoneyText(recorder.pnl().provisional)})`,
+    `${recorder.fillCount} fills`,
+    `${recorder.settledCount()}/${admission.windows.length} windows settled`,
+  ].join("  ");
+  const windowMs = admission.windows.reduce((sum, window) => sum + window.endMs - window.startMs, 0);
+  if (run.forMs !== null) return progress.update(Math.min(elapsedMs, run.forMs), run.forMs, note);
+  const now = run.clock.now();
+  const done = admission.windows.reduce(
+    (sum, window) => sum + Math.min(window.endMs, Math.max(window.startMs, now)) - window.startMs,
+    0,
+  );
+  const series = run.assets.length * run.durations.length;
+  const wanted = run.windows === null || admission.windows.length === 0
+    ? Math.max(1, windowMs)
+    : windowMs / admission.windows.length * run.windows * series;
+  progress.update(Math.round(done / 1000), Math.round(wanted / 1000), note);
+}
