@@ -52,6 +52,8 @@ export class OrderBook {
   refused = 0;
   /** Times the venue's stated best prices disagreed with ours after a delta. */
   mismatches = 0;
+  /** Levels that `consume` emptied and the venue still shows: they count when its best prices are compared. */
+  private readonly emptied: [Set<number>, Set<number>] = [new Set(), new Set()];
 
   get trusted(): boolean {
     return this.hasSnapshot && !this.suspect;
@@ -68,6 +70,8 @@ export class OrderBook {
     this.clearSide(this.askSizes, this.askBits);
     this.bestBid = -1;
     this.bestAsk = -1;
+    this.emptied[BID].clear();
+    this.emptied[ASK].clear();
     this.hasSnapshot = false;
     this.suspect = false;
   }
@@ -100,6 +104,7 @@ export class OrderBook {
       this.refused++;
       return;
     }
+    if (this.emptied[side].size > 0) this.emptied[side].delete(at);
     const word = at >> 5;
     const bit = 1 << (at & 31);
     if (side === BID) {
@@ -135,11 +140,23 @@ export class OrderBook {
       this.set(side, mirrored ? PRICE_SCALE - p : p, changes[i + 2]!);
     }
     if (bestBid < 0 && bestAsk < 0) return;
-    const ownBid = mirrored ? (this.bestAsk < 0 ? -1 : PRICE_SCALE - this.bestAsk) : this.bestBid;
-    const ownAsk = mirrored ? (this.bestBid < 0 ? -1 : PRICE_SCALE - this.bestBid) : this.bestAsk;
+    const statedBid = this.statedBest(BID);
+    const statedAsk = this.statedBest(ASK);
+    const ownBid = mirrored ? (statedAsk < 0 ? -1 : PRICE_SCALE - statedAsk) : statedBid;
+    const ownAsk = mirrored ? (statedBid < 0 ? -1 : PRICE_SCALE - statedBid) : statedAsk;
     const agrees = (bestBid < 0 || bestBid === ownBid) && (bestAsk < 0 || bestAsk === ownAsk);
     if (!agrees) this.mismatches++;
     this.suspect = !agrees;
+  }
+
+  /** Best price as the venue knows it: what only our own fills emptied is still there for everybody else. */
+  private statedBest(side: BookSide): number {
+    let best = side === BID ? this.bestBid : this.bestAsk;
+    if (this.emptied[side].size === 0) return best;
+    for (const at of this.emptied[side]) {
+      if (best < 0 || (side === BID ? at > best : at < best)) best = at;
+    }
+    return best;
   }
 
   sizeAt(side: BookSide, at: number): Shares {
@@ -164,7 +181,10 @@ export class OrderBook {
 
   /** Removes `size` from a level: our own fill's effect until the venue states the level again. */
   consume(side: BookSide, at: number, size: number): void {
-    this.set(side, at, Math.max(0, this.sizeAt(side, at) - size));
+    const left = Math.max(0, this.sizeAt(side, at) - size);
+    const emptied = left === 0 && (this.sizeAt(side, at) > 0 || this.emptied[side].has(at));
+    this.set(side, at, left);
+    if (emptied) this.emptied[side].add(at);
   }
 
   /** Mid in 1/10000 (may be a half), NaN unless both sides exist. */
