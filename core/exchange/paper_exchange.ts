@@ -60,7 +60,12 @@ interface PaperOrder {
   remaining: number;
   filled: number;
   cancelRequested: boolean;
+  /** When the last answer about this order reaches us: a later one must not overtake it. */
+  answeredAt: number;
 }
+
+/** A market nobody resolved and in which nothing is held or open is forgotten this long after its end. */
+const ABANDON_AFTER_MS = 3_600_000;
 
 type Task = (at: Ms) => void;
 
@@ -196,27 +201,30 @@ export class PaperExchange {
     this.tasks.splice(i, 0, task);
   }
 
-  /** An answer leaves the exchange at `at` and is read by us one response latency later. */
-  private answer(event: ExecutionEvent): void {
-    this.schedule(event.tExchange + this.options.responseLatencyMs(), (at) => {
-      this.out.push({ ...event, tReceive: at });
+  /** An answer leaves the exchange at `tExchange` and is read by us one response latency later, in order for an order. */
+  private answer(event: ExecutionEvent, order: PaperOrder | null): void {
+    const due = event.tExchange + this.options.responseLatencyMs();
+    const at = order === null ? due : Math.max(due, order.answeredAt);
+    if (order !== null) order.answeredAt = at;
+    this.schedule(at, (then) => {
+      this.out.push({ ...event, tReceive: then });
     });
   }
 
   private reject(intent: SubmitIntent, at: Ms, code: string, message: string): void {
-    this.answer({
-      type: "orderRejected",
-      orderId: intent.orderId,
-      code,
-      message,
-      tExchange: at,
-      tReceive: at,
-    });
+    const event = { type: "orderRejected", orderId: intent.orderId, code, message } as const;
+    this.answer({ ...event, tExchange: at, tReceive: at }, null);
+  }
+
+  private accepted(order: PaperOrder, at: Ms, status: "live" | "matched"): void {
+    const event = { type: "orderAccepted", orderId: order.intent.orderId, status } as const;
+    this.answer({ ...event, tExchange: at, tReceive: at }, order);
   }
 
   private done(order: PaperOrder, at: Ms, reason: OrderDoneEvent["reason"]): void {
     this.orders.delete(order.intent.orderId);
-    this.answer({ type: "orderDone", orderId: order.intent.orderId, reason, tExchange: at, tReceive: at });
+    const event = { type: "orderDone", orderId: order.intent.orderId, reason } as const;
+    this.answer({ ...event, tExchange: at, tReceive: at }, order);
   }
 
   /** The venue's own checks, in its order: market, price, size, money, post-only. */
@@ -234,6 +242,7 @@ export class PaperExchange {
       remaining: intent.spend > 0 ? intent.spend : intent.size,
       filled: 0,
       cancelRequested: false,
+      answeredAt: -Infinity,
     };
     const marketable = this.isMarketable(order);
     if (marketable && intent.postOnly) {
@@ -320,18 +329,18 @@ export class PaperExchange {
         : "order couldn't be fully filled. FOK orders are fully filled or killed.";
       return this.reject(intent, at, "NO_MATCH", text);
     }
+    this.accepted(order, at, "live");
+    this.keep(order, at);
+  }
+
+  /** Puts what is left of a GTC or GTD order on the book. */
+  private keep(order: PaperOrder, at: Ms): void {
+    const { intent } = order;
     order.state = "live";
     this.orders.set(intent.orderId, order);
-    this.answer({
-      type: "orderAccepted",
-      orderId: intent.orderId,
-      status: "live",
-      tExchange: at,
-      tReceive: at,
-    });
     if (order.cancelRequested) return this.done(order, at, "cancelled");
     if (intent.orderType === "GTD" && intent.expireAt !== undefined) {
-      this.schedule(intent.expireAt, (then) => {
+      this.schedule(Math.max(at, intent.expireAt), (then) => {
         if (this.orders.has(intent.orderId)) this.done(order, then, "expired");
       });
     }
@@ -352,19 +361,14 @@ export class PaperExchange {
     const complete = order.remaining - sum(fills, intent.spend > 0) <= dust(intent);
     if (intent.orderType === "FOK" && !complete) return this.rest(order, at);
     if (fills.length === 0) return this.rest(order, at);
-    this.answer({
-      type: "orderAccepted",
-      orderId: intent.orderId,
-      status: "matched",
-      tExchange: at,
-      tReceive: at,
-    });
-    for (const fill of fills) this.execute(order, fill.price, fill.size, at, "taker");
+    this.accepted(order, at, "matched");
+    for (const fill of fills) {
+      this.consume(order, fill.price, fill.size);
+      this.execute(order, fill.price, fill.size, at, "taker");
+    }
     if (complete) return this.done(order, at, "filled");
     if (intent.orderType === "FAK") return this.done(order, at, "killed");
-    order.state = "live";
-    this.orders.set(intent.orderId, order);
-    if (order.cancelRequested) this.done(order, at, "cancelled");
+    this.keep(order, at);
   }
 
   /** Levels the order would take now, best first; nothing is changed. */
@@ -397,7 +401,6 @@ export class PaperExchange {
     const buying = intent.side === "buy";
     const cash = buying ? notionalUp(size, at) : notional(size, at);
     const fee = liquidity === "taker" ? takerFee(market.instrument.fee!, size, at) : 0 as Usdc;
-    if (liquidity === "taker") this.consume(order, at, size);
     this.cash = (this.cash + (buying ? -cash : cash) - fee) as Usdc;
     this.shares.set(intent.token, this.sharesOf(intent.token) + (buying ? size : -size));
     order.remaining -= intent.spend > 0 ? cash : size;
@@ -416,11 +419,11 @@ export class PaperExchange {
       tExchange: time,
       tReceive: time,
     };
-    this.answer(fill);
+    this.answer(fill, order);
   }
 
   /** Our fill's mark on both books: a bid for Up at p is an ask for Down at 1-p. */
-  private consume(order: PaperOrder, at: Price, size: Shares): void {
+  private consume(order: PaperOrder, at: number, size: number): void {
     const side = order.intent.side === "buy" ? ASK : BID;
     const own = this.book(order);
     const other = order.intent.outcome === "up" ? order.market.down : order.market.up;
@@ -428,24 +431,31 @@ export class PaperExchange {
     other.consume(side === ASK ? BID : ASK, PRICE_SCALE - at, size);
   }
 
-  /** The market quotes at or through a resting order: it has been reached. */
+  /** The market quotes at or through a resting order: it has been reached. What we meet is met once, like a taker's. */
   private crossResting(market: PaperMarket, at: Ms): void {
     for (const order of [...this.orders.values()]) {
       if (order.market !== market || order.state !== "live") continue;
       const book = this.book(order);
-      if (!book.trusted || book.crossed || !this.isMarketable(order)) continue;
-      const side = order.intent.side === "buy" ? ASK : BID;
-      const level = order.intent.side === "buy" ? book.bestAsk : book.bestBid;
-      this.fillResting(order, Math.min(order.remaining, book.sizeAt(side, level)), at);
+      const buying = order.intent.side === "buy";
+      while (order.remaining > 0 && this.isMarketable(order)) {
+        const level = buying ? book.bestAsk : book.bestBid;
+        const size = Math.min(order.remaining, book.sizeAt(buying ? ASK : BID, level));
+        this.consume(order, level, size);
+        this.fillResting(order, size, at);
+      }
     }
   }
 
   /** A public trade beyond our price would have met us first. */
   private tradeThrough(market: PaperMarket, token: string, at: Price, size: Shares, time: Ms): void {
+    let left: number = size;
     for (const order of [...this.orders.values()]) {
       if (order.market !== market || order.state !== "live" || order.intent.token !== token) continue;
       const through = order.intent.side === "buy" ? at < order.intent.limit : at > order.intent.limit;
-      if (through) this.fillResting(order, Math.min(order.remaining, size), time);
+      if (!through || left <= 0) continue;
+      const taken = Math.min(order.remaining, left);
+      left -= taken;
+      this.fillResting(order, taken, time);
     }
   }
 
@@ -466,6 +476,8 @@ export class PaperExchange {
   }
 
   private close(market: PaperMarket, at: Ms): void {
+    const { conditionId } = market.instrument;
+    if (!market.closed) this.schedule(at + ABANDON_AFTER_MS, () => this.abandon(conditionId));
     market.closed = true;
     for (const order of [...this.orders.values()]) {
       if (order.market === market && order.state === "live") this.done(order, at, "market-closed");
@@ -482,6 +494,16 @@ export class PaperExchange {
       this.tokens.delete(id);
     }
     this.markets.delete(instrument.conditionId);
+  }
+
+  private abandon(conditionId: string): void {
+    const market = this.markets.get(conditionId);
+    if (market === undefined) return;
+    const { upToken, downToken } = market.instrument;
+    if (this.sharesOf(upToken) > 0 || this.sharesOf(downToken) > 0) return;
+    this.markets.delete(conditionId);
+    this.tokens.delete(upToken);
+    this.tokens.delete(downToken);
   }
 }
 
