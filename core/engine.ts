@@ -41,6 +41,10 @@ import { type Ms, notional, type Price, type Shares, type Usdc } from "./units.t
 const DEFAULT_SLIPPAGE_TICKS = 1;
 /** A settled window is forgotten this long after its end. */
 const FORGET_AFTER_MS = 60_000;
+/** A window nobody resolved and in which nothing is held or open is forgotten this long after its end. */
+const ABANDON_AFTER_MS = 3_600_000;
+/** What a `twap60` print averages; a rule with another length is not decided by it. */
+const TWAP_PRINT_SECONDS = 60;
 /** Velocity looks back five half-second samples, the newest being the current one. */
 const VELOCITY_TICKS = 5;
 
@@ -96,7 +100,7 @@ export class Engine {
   ordersSent = 0;
   peakEquity: Usdc;
   maxDrawdown: Usdc = 0 as Usdc;
-  /** Events for tokens or windows nobody told us about, and events that came from before their predecessor. */
+  /** Events for tokens, windows or orders nobody told us about. */
   unknownTokens = 0;
 
   private readonly tokens = new Map<string, TokenRef>();
@@ -237,13 +241,16 @@ export class Engine {
     if (mirror || outcome === "up") window.upBookAtMs = event.tReceive;
     if (mirror || outcome === "down") window.downBookAtMs = event.tReceive;
     if (event.tExchange > window.bookExchangeMs) window.bookExchangeMs = event.tExchange;
-    if (own.bestBid >= 0) this.remember(window, outcome, own.bestBid);
-    if (mirror && other.bestBid >= 0) this.remember(window, outcome === "up" ? "down" : "up", other.bestBid);
+    this.remember(window, outcome);
+    if (mirror) this.remember(window, outcome === "up" ? "down" : "up");
   }
 
-  private remember(window: WindowState, outcome: Outcome, bid: number): void {
-    if (outcome === "up") window.upMark = bid;
-    else window.downMark = bid;
+  /** Only a book that may be decided on marks a position: one false quote would move the peak that drawdown is measured from. */
+  private remember(window: WindowState, outcome: Outcome): void {
+    const book = window.book(outcome);
+    if (book.bestBid < 0 || !book.trusted || book.crossed) return;
+    if (outcome === "up") window.upMark = book.bestBid;
+    else window.downMark = book.bestBid;
   }
 
   private dropBooks(): void {
@@ -259,7 +266,9 @@ export class Engine {
     for (const window of this.windows.values()) {
       const { instrument, strike } = window;
       if (instrument.asset !== event.asset || instrument.endMs !== event.tExchange) continue;
-      if (strike === null || strike.basis !== "chainlink" || instrument.rule.kind !== "twap") continue;
+      const { rule } = instrument;
+      if (strike === null || strike.basis !== "chainlink" || rule.kind !== "twap") continue;
+      if (rule.oracle !== event.provider || rule.averagingSeconds !== TWAP_PRINT_SECONDS) continue;
       const order = compareDecimals(event.exact, strike.exact);
       if (!Number.isNaN(order)) window.provisionalWinner = order >= 0 ? "up" : "down";
     }
@@ -300,7 +309,11 @@ export class Engine {
     order.filledSize = (order.filledSize + event.size) as Shares;
     order.filledCash = (order.filledCash + event.cash) as Usdc;
     order.fee = (order.fee + event.fee) as Usdc;
-    this.portfolio.applyFill(event, order.intent.conditionId, order.intent.outcome);
+    const { conditionId, outcome } = order.intent;
+    this.portfolio.applyFill(event, conditionId, outcome);
+    // The fill's answer was still under way when the window was resolved: its shares were paid out with the others.
+    const winner = this.windows.get(conditionId)?.winner ?? null;
+    if (winner !== null) this.portfolio.settle(conditionId, winner, event.tReceive);
     this.updateStops();
   }
 
@@ -309,7 +322,7 @@ export class Engine {
     this.updateStops();
     for (const window of this.windows.values()) {
       const { startMs, endMs } = window.instrument;
-      if (this.now >= endMs + FORGET_AFTER_MS && window.winner !== null) {
+      if (this.now >= endMs + FORGET_AFTER_MS && this.isOver(window)) {
         this.forget(window);
         continue;
       }
@@ -325,6 +338,15 @@ export class Engine {
       if (intent !== null) (intents ??= []).push(intent);
     }
     return intents ?? NO_INTENTS;
+  }
+
+  /** Nothing can happen in a window any more: resolved, or long ended, with nothing held and nothing open. */
+  private isOver(window: WindowState): boolean {
+    const { conditionId, upToken, downToken, endMs } = window.instrument;
+    if (window.winner === null && this.now < endMs + ABANDON_AFTER_MS) return false;
+    if (this.portfolio.sharesOf(upToken) > 0 || this.portfolio.sharesOf(downToken) > 0) return false;
+    for (const order of this.orders.values()) if (order.intent.conditionId === conditionId) return false;
+    return true;
   }
 
   private forget(window: WindowState): void {
