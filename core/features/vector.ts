@@ -91,7 +91,8 @@ export function computeFeatures(
   put(vector, 5, asset.tradeFlow());
   put(vector, 6, clip(10 * asset.cvdChange(now) / 1e6));
   const book = window.up;
-  const spread = book.bestBid < 0 || book.bestAsk < 0 ? NaN : (book.bestAsk - book.bestBid) / PRICE_SCALE;
+  const readable = book.trusted && !book.crossed && book.bestBid >= 0 && book.bestAsk >= 0;
+  const spread = readable ? (book.bestAsk - book.bestBid) / PRICE_SCALE : NaN;
   put(vector, 7, clip(20 * spread / Math.max(0.01, window.upMid)));
   put(vector, 8, clip(asset.tradeIntensity(now) / 10));
   put(vector, 9, asset.largeTradeFlag(now));

@@ -84,7 +84,8 @@ export class WindowState {
   /** Up mid now minus the sample `ticks` half seconds back, as a probability; NaN where either is missing. */
   velocity(ticks: number): number {
     const past = this.mids[(this.midIndex - ticks + 2 * MID_SAMPLES) % MID_SAMPLES]!;
-    return past < 0 ? NaN : this.upMid - past / (2 * PRICE_SCALE);
+    // Subtracted as integers: a move of exactly three cents must be the same number wherever it happens.
+    return past < 0 ? NaN : (this.up.mid * 2 - past) / (2 * PRICE_SCALE);
   }
 
   book(outcome: Outcome): OrderBook {
