@@ -171,7 +171,9 @@ export class AssetState {
     } else this.onPrice(event.venue, event.close, event.tReceive, event.tExchange);
   }
 
+  /** A top with one side only is no price. */
   onTop(event: FastTopEvent): void {
+    if (!(event.bid > 0) || !(event.ask > 0)) return;
     this.onPrice(event.venue, (event.bid + event.ask) / 2, event.tReceive, event.tExchange);
   }
 
