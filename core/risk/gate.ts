@@ -154,6 +154,10 @@ function checkMarket(intent: SubmitIntent, input: GateInput): Refusal | null {
   if (now >= instrument.endMs || input.window.winner !== null) {
     return refuse("WINDOW_ENDED", now, instrument.endMs, "after the window's end");
   }
+  if (!intent.postOnly && now + instrument.takerHoldMs >= instrument.endMs) {
+    const limit = instrument.endMs - instrument.takerHoldMs;
+    return refuse("WINDOW_ENDED", now, limit, "the venue would still hold the order at the window's end");
+  }
   const left = instrument.endMs - now;
   if (intent.side === "buy" && left < limits.blackoutBeforeEndMs) {
     return refuse("WINDOW_BLACKOUT", left, limits.blackoutBeforeEndMs, "ms left in the window");
