@@ -45,7 +45,7 @@ export class Session {
     this.step(current, more);
   }
 
-  /** Lets pending orders and answers run out until `until`, with a clock tick at each of their times. */
+  /** Lets pending orders and answers run out until `until`; nothing new is decided. */
   finish(until: Ms): void {
     this.drain(until);
     this.last = Math.max(this.last, until);

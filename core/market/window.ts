@@ -29,7 +29,7 @@ export interface ParsedSlug {
 
 /** Reads a timestamp slug; null for anything else, including starts off the grid. */
 export function parseSlug(slug: string): ParsedSlug | null {
-  const match = /^([a-z]+)-updown-(5m|15m|4h)-(\d{1,12})$/.exec(slug);
+  const match = /^([a-z]+)-updown-(5m|15m|4h)-(0|[1-9]\d{0,11})$/.exec(slug);
   if (match === null) return null;
   const asset = ASSETS.find((a) => a === match[1]);
   const duration = DURATIONS.find((d) => d === match[2]);
