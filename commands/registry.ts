@@ -1,13 +1,21 @@
 /** The only list of subcommands. A command that is not here does not exist. */
 import type { Command } from "commander";
+import { register as backtest } from "./backtest.ts";
 import { register as config } from "./config_command.ts";
+import { register as discover } from "./discover.ts";
+import { register as stream } from "./stream.ts";
 import { register as tape } from "./tape.ts";
+import { register as trade } from "./trade.ts";
 
 /** Adds one subcommand, with its options and help, to the program. */
 export type Register = (program: Command) => void;
 
 /** In the order of `poly-edge --help`. */
 export const COMMANDS: readonly Register[] = [
+  discover,
+  stream,
+  trade,
   tape,
+  backtest,
   config,
 ];

@@ -64,8 +64,8 @@ export interface FeedSummary {
   readonly frames: number;
   readonly perSecond: number;
   readonly firstDatumMs: number | null;
-  /** null when no message carried a time of its own. */
-  readonly ageMs: { readonly p50: number; readonly p99: number } | null;
+  /** Nulls when no message carried a time of its own. */
+  readonly ageMs: { readonly p50: number | null; readonly p99: number | null };
   readonly bytes: number;
   readonly gaps: number;
   readonly dropped: number;
@@ -84,7 +84,7 @@ export function summarise(metrics: FeedMetrics, nowMs: number): FeedSummary {
     ...rest,
     perSecond: Math.round(metrics.frames / seconds * 100) / 100,
     ageMs: ages.totalCount === 0
-      ? null
+      ? { p50: null, p99: null }
       : { p50: ages.getValueAtPercentile(50), p99: ages.getValueAtPercentile(99) },
   };
 }

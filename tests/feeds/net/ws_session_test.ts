@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import type { FeedStateEvent } from "../../../core/events.ts";
+import { scaledClock } from "../../../feeds/clock.ts";
+import type { FeedLimits } from "../../../feeds/net/limits.ts";
+import { CONTROL, WsSession, type WsSessionOptions } from "../../../feeds/net/ws_session.ts";
+
+const LIMITS: FeedLimits = { connectMs: 5000, firstDatumMs: 5000, lateMs: 5000, deadMs: 5000, renewMs: null };
+
+interface Rig {
+  readonly session: WsSession;
+  readonly states: FeedStateEvent[];
+  readonly frames: string[];
+  /** Resolves at the first state event for which `when` holds, those of the past included. */
+  reached(when: (event: FeedStateEvent) => boolean): Promise<FeedStateEvent>;
+}
+
+/** A session at 100 venue seconds per second, so that limits of seconds pass in tens of milliseconds. */
+function rig(url: string, more: Partial<WsSessionOptions> = {}): Rig {
+  const states: FeedStateEvent[] = [];
+  const frames: string[] = [];
+  const waiters: { when: (e: FeedStateEvent) => boolean; resolve: (e: FeedStateEvent) => void }[] = [];
+  const session = new WsSession({
+    feed: "binance.spot",
+    url: () => url,
+    clock: scaledClock(1_795_253_805_000, 100),
+    random: () => 0.1,
+    openSocket: (u) => new WebSocket(u),
+    limits: LIMITS,
+    watch: new Map([["data", null]]),
+    wallFloorMs: 20,
+    onOpen: (s) => void s.send("subscribe"),
+    onFrame: (text) => {
+      frames.push(text);
+      return text === "ack" ? CONTROL : text.startsWith("{") ? "data" : null;
+    },
+    onState: (event) => {
+      states.push(event);
+      for (const waiter of waiters) if (waiter.when(event)) waiter.resolve(event);
+    },
+    ...more,
+  });
+  const reached = (when: (e: FeedStateEvent) => boolean): Promise<FeedStateEvent> => {
+    const past = states.find(when);
+    if (past !== undefined) return Promise.resolve(past);
+    const { promise, resolve } = Promise.withResolvers<FeedStateEvent>();
+    waiters.push({ when, resolve });
+    return promise;
+  };
+  return { session, states, frames, reached };
+}
+
+interface Venue {
+  readonly url: string;
+  readonly sockets: WebSocket[];
+  readonly received: string[];
+}
+
+async function withVenue(
+  behave: (socket: WebSocket, connection: number) => void,
+  body: (venue: Venue) => Promise<void>,
+  refuse?: number,
+): Promise<void> {
+  const sockets: WebSocket[] = [];
+  const received: string[] = [];
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+    if (refuse !== undefined) return new Response("refused", { status: refuse });
+    const { response, socket } = Deno.upgradeWebSocket(request);
+    const connection = sockets.push(socket);
+    socket.onmessage = (event) => received.push(String(event.data));
+    socket.onopen = () => behave(socket, connection);
+    socket.onerror = () => {};
+    return response;
+  });
+  try {
+    await body({ url: `ws://127.0.0.1:${server.addr.port}/`, sockets, received });
+  } finally {
+    for (const socket of sockets) if (socket.readyState <= WebSocket.OPEN) socket.close();
+    await server.shutdown();
+  }
+}
+
+const is = (state: string) => (event: FeedStateEvent) => event.state === state;
+
+Deno.test("a session is live after its first datum, not after the handshake or an acknowledgement", async () => {
+  const opened = Promise.withResolvers<WebSocket>();
+  await withVenue((socket) => (socket.send("ack"), opened.resolve(socket)), async ({ url, received }) => {
+    const { session, states, reached, frames } = rig(url);
+    session.start();
+    const socket = await opened.promise;
+    while (frames.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.deepEqual(states.map((s) => s.state), ["connecting"]);
+    socket.send("{}");
+    await reached(is("live"));
+    assert.deepEqual(received, ["subscribe"]);
+    assert.equal(typeof session.metrics.firstDatumMs, "number");
+    await session.close();
+    assert.deepEqual(states.map((s) => s.state), ["connecting", "live", "down"]);
+  });
+});
+
+Deno.test("a socket that falls silent is late, then thrown away and opened again", async () => {
+  await withVenue((socket) => socket.send("{}"), async ({ url, sockets }) => {
+    const { session, reached, states } = rig(url);
+    session.start();
+    await reached(is("late"));
+    await reached((e) => e.state === "down" && e.detail.includes("too long"));
+    while (sockets.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.ok(session.metrics.reconnects >= 1);
+    await session.close();
+    assert.ok(states.findIndex(is("late")) < states.findIndex(is("down")));
+  });
+});
+
+Deno.test("a server that acknowledges and never sends data misses the first-datum deadline", async () => {
+  await withVenue((socket) => socket.send("ack"), async ({ url, sockets }) => {
+    const { session, reached } = rig(url);
+    session.start();
+    const late = await reached(is("late"));
+    assert.ok(late.detail.includes("data"));
+    while (sockets.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.equal(session.metrics.firstDatumMs, null);
+    await session.close();
+  });
+});
+
+Deno.test("one silent stream of two is enough to be late: half a feed is no feed", async () => {
+  await withVenue((socket) => {
+    const timer = setInterval(() => socket.readyState === WebSocket.OPEN ? socket.send("{}") : 0, 5);
+    socket.onclose = () => clearInterval(timer);
+  }, async ({ url }) => {
+    const { session, reached, states } = rig(url, { watch: new Map([["data", null], ["other", null]]) });
+    session.start();
+    const late = await reached(is("late"));
+    assert.ok(late.detail.includes("other"));
+    assert.ok(!states.some(is("live")));
+    await session.close();
+  });
+});
+
+Deno.test("a refused handshake of 451 or 403 is terminal and names the geo-block", async () => {
+  for (const status of [451, 403]) {
+    await withVenue(() => {}, async ({ url }) => {
+      const { session, states } = rig(url);
+      session.start();
+      await session.ended;
+      assert.deepEqual(states.map((s) => s.state), ["connecting", "down"]);
+      assert.ok(states.at(-1)?.detail.startsWith("GEO_BLOCKED"), states.at(-1)?.detail);
+      assert.equal(session.metrics.reconnects, 0);
+    }, status);
+  }
+});
+
+Deno.test("another refusal is tried again", async () => {
+  await withVenue(() => {}, async ({ url }) => {
+    const { session } = rig(url);
+    session.start();
+    while (session.metrics.reconnects < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    await session.close();
+  }, 503);
+});
+
+Deno.test("a handshake that is never answered is given up, and close() does not wait for it", async () => {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const accepted: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) accepted.push(connection);
+  })();
+  const { session, reached } = rig(`ws://127.0.0.1:${listener.addr.port}/`);
+  session.start();
+  const down = await reached(is("down"));
+  assert.ok(down.detail.includes("no handshake"), down.detail);
+  await session.close();
+  listener.close();
+  await accepting;
+  for (const connection of accepted) connection.close();
+});
+
+Deno.test("garbage is counted and keeps no feed alive", async () => {
+  await withVenue((socket) => {
+    for (let i = 0; i < 5; i++) socket.send("garbage");
+    socket.send(new Uint8Array([1, 2, 3]));
+  }, async ({ url }) => {
+    const { session, reached, states } = rig(url);
+    session.start();
+    await reached(is("late"));
+    assert.equal(session.metrics.unrecognised, 6);
+    assert.ok(!states.some(is("live")));
+    await session.close();
+  });
+});
+
+Deno.test("a close code the venue defines as final ends the session; others reconnect", async () => {
+  await withVenue((socket) => socket.close(4001, "bad key"), async ({ url, sockets }) => {
+    const { session, states } = rig(url, {
+      closeAction: (code, reason) =>
+        code === 4001 ? { kind: "terminal", detail: `AUTH_REFUSED: ${reason}` } : { kind: "backoff" },
+    });
+    session.start();
+    await session.ended;
+    assert.equal(states.at(-1)?.detail, "AUTH_REFUSED: bad key");
+    assert.equal(sockets.length, 1);
+  });
+});
+
+Deno.test("renew() opens another socket at once and counts as a renewal, not as a failure", async () => {
+  await withVenue((socket) => socket.send("{}"), async ({ url, sockets }) => {
+    const { session, reached, states } = rig(url, { random: () => 0.999 });
+    session.start();
+    await reached(is("live"));
+    session.renew("asked to");
+    while (states.filter(is("live")).length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.deepEqual([session.metrics.renewals, session.metrics.reconnects, sockets.length], [1, 0, 2]);
+    await session.close();
+  });
+});
+
+Deno.test("a socket past its planned age is renewed by itself", async () => {
+  await withVenue((socket) => socket.send("{}"), async ({ url }) => {
+    const { session } = rig(url, { limits: { ...LIMITS, renewMs: 2000 } });
+    session.start();
+    while (session.metrics.renewals < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    await session.close();
+  });
+});
+
+Deno.test("a socket whose close event never fires does not hold up the session", async () => {
+  class Deaf extends EventTarget {
+    readyState: number = WebSocket.CONNECTING;
+    onopen: (() => void) | null = null;
+    onmessage: ((event: { data: string }) => void) | null = null;
+    onerror: unknown = null;
+    onclose: unknown = null;
+    send(): void {}
+    close(): void {
+      this.readyState = WebSocket.CLOSING;
+    }
+  }
+  const opened: Deaf[] = [];
+  const { session, reached } = rig("ws://nowhere", {
+    openSocket: () => {
+      const deaf = new Deaf();
+      opened.push(deaf);
+      queueMicrotask(() => {
+        deaf.readyState = WebSocket.OPEN;
+        deaf.onopen?.();
+        deaf.onmessage?.({ data: "{}" });
+      });
+      return deaf as unknown as WebSocket;
+    },
+  });
+  session.start();
+  await reached(is("down"));
+  while (opened.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  await session.close();
+  assert.equal(opened[0]?.readyState, WebSocket.CLOSING);
+});
