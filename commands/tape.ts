@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { dirname, join } from "node:path";
 import { OperationError } from "../core/errors.ts";
 import { parseDecimal } from "../core/units.ts";
+import { tapeDecoder } from "../feeds/tape/codecs.ts";
 import { exportTape } from "../feeds/tape/export.ts";
 import type { Manifest } from "../feeds/tape/format.ts";
 import { importFound, type ImportSummary, notARecording, surveyPath } from "../feeds/tape/import.ts";
@@ -359,6 +360,7 @@ async function exportAction(
       format,
       out,
       force: options["force"] === true,
+      decode: tapeDecoder().decode,
       signal: ctx.signal,
       onProgress: (done) => progress.update(done, tape.manifest.events, out),
     });

@@ -9,7 +9,7 @@ import type { Instrument, Outcome } from "../../core/market/instrument.ts";
 import { formatDecimal } from "../../core/units.ts";
 import { encodeEntry } from "./event_codec.ts";
 import { isRawFrame, type TapeEntry } from "./format.ts";
-import type { Tape } from "./reader.ts";
+import type { DecodeFrame, Tape } from "./reader.ts";
 import { writeError } from "./writer.ts";
 
 export type ExportFormat = "csv" | "jsonl";
@@ -176,8 +176,15 @@ export interface ExportOptions {
   /** File to write; a name ending in `.gz` is compressed. Written beside and renamed at the end. */
   readonly out: string;
   readonly force?: boolean;
+  /** CSV: turns raw frames into rows of their events; without it a raw frame is one row naming its feed. */
+  readonly decode?: DecodeFrame;
   readonly signal?: AbortSignal;
   readonly onProgress?: (lines: number) => void;
+}
+
+function csvLines(entry: TapeEntry, names: Names, decode: DecodeFrame | undefined): string[] {
+  if (!isRawFrame(entry) || decode === undefined) return [csvLine(entry, names)];
+  return decode(entry.feed, entry.raw, entry.tReceive).map((event) => csvLine(event, names));
 }
 
 async function* textOf(tape: Tape, options: ExportOptions): AsyncGenerator<string> {
@@ -186,7 +193,10 @@ async function* textOf(tape: Tape, options: ExportOptions): AsyncGenerator<strin
   if (options.format === "csv") yield `${CSV_COLUMNS.join(",")}\n`;
   for await (const batch of tape.entries()) {
     options.signal?.throwIfAborted();
-    yield `${batch.map((e) => options.format === "csv" ? csvLine(e, names) : encodeEntry(e)).join("\n")}\n`;
+    const texts = options.format === "csv"
+      ? batch.flatMap((e) => csvLines(e, names, options.decode))
+      : batch.map(encodeEntry);
+    if (texts.length > 0) yield `${texts.join("\n")}\n`;
     lines += batch.length;
     options.onProgress?.(lines);
   }

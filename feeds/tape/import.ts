@@ -4,6 +4,7 @@ import { OperationError } from "../../core/errors.ts";
 import type { MarketEvent } from "../../core/events.ts";
 import { ms } from "../../core/units.ts";
 import type { Manifest, TapeEntry, TapeWindow } from "./format.ts";
+import { windowKey } from "./importers/quote_recording.ts";
 import type { ImportedWindow, Layout, Recording } from "./importers/layout.ts";
 import {
   findReferences,
@@ -80,6 +81,37 @@ export async function surveyPath(path: string, layoutName?: string): Promise<Fol
   return contents;
 }
 
+/**
+ * Lays the venue's own record over outcomes inferred from quotes. The record wins; how often the two agree is told in the
+ * manifest, because it says how far the inference can be trusted elsewhere.
+ */
+async function withOfficialOutcomes(
+  windows: readonly ImportedWindow[],
+  catalog: ReferenceCatalog,
+): Promise<{ windows: ImportedWindow[]; notes: string[] }> {
+  const official = await catalog.outcomes();
+  const from = new Set<string>();
+  const count = { agree: 0, differ: 0, added: 0 };
+  const checked = windows.map((window): ImportedWindow => {
+    const { asset, duration, startMs } = window.instrument;
+    const record = official.get(windowKey(asset, duration, startMs));
+    if (record === undefined || window.outcomeSource === "venue") return window;
+    from.add(record.from);
+    if (window.outcome === null) count.added++;
+    else if (window.outcome === record.outcome) count.agree++;
+    else count.differ++;
+    return { ...window, outcome: record.outcome, outcomeSource: "venue" };
+  });
+  const { agree, differ, added } = count;
+  const notes = from.size === 0 ? [] : [
+    `Official outcomes of ${
+      [...from].join(", ")
+    }: ${agree} agree with the inferred ones, ${differ} replace one, ` +
+    `${added} fill a gap.`,
+  ];
+  return { windows: checked, notes };
+}
+
 function tapeWindow(window: ImportedWindow, joined: JoinedReferences | null): TapeWindow {
   const { instrument } = window;
   const open = joined?.opens.get(instrument.conditionId);
@@ -141,7 +173,7 @@ function scheduleOf(windows: readonly ImportedWindow[], joined: JoinedReferences
         tReceive: known,
         conditionId,
         winner: window.outcome,
-        source: "inferred",
+        source: window.outcomeSource ?? "inferred",
       });
     }
   }
@@ -206,10 +238,12 @@ function emptyError(found: FoundRecording, recording: Recording): OperationError
  */
 export async function importFound(found: FoundRecording, options: ImportOptions): Promise<ImportSummary> {
   await assertWritable(options.out, options.force ?? false);
-  const recording = await found.layout.open(found.folder, found.files, {
+  const opened = await found.layout.open(found.folder, found.files, {
     assumeSize: options.assumeSize ?? DEFAULT_ASSUMED_SIZE,
   });
   const catalog = await catalogFor(options, found.folder.path);
+  const { windows, notes } = await withOfficialOutcomes(opened.windows, catalog);
+  const recording: Recording = { ...opened, windows, notes: [...opened.notes, ...notes] };
   const joined = await joinReferences(catalog, recording.windows, recording.absent.includes("oracle.spot"));
   const writer = await createTapeWriter({
     out: options.out,

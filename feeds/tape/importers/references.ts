@@ -4,10 +4,11 @@
  */
 import { basename, dirname } from "node:path";
 import type { FastBarEvent, FastVenue, MarketEvent, OraclePriceEvent } from "../../../core/events.ts";
-import type { Asset } from "../../../core/market/instrument.ts";
+import type { Asset, Outcome } from "../../../core/market/instrument.ts";
 import { ms } from "../../../core/units.ts";
 import { columnsOf, dataLines, splitRow } from "./csv.ts";
 import type { ImportedWindow } from "./layout.ts";
+import { readOutcomes } from "./outcomes.ts";
 import { type ReferenceFile } from "./reference_files.ts";
 import { classify, peekFolder, subfolders } from "./registry.ts";
 
@@ -23,6 +24,15 @@ const COVERAGE = 0.9;
 export interface ReferenceCatalog {
   readonly files: readonly ReferenceFile[];
   bars(file: ReferenceFile): Promise<BarSeries>;
+  /** Official outcomes of all files, by window key. */
+  outcomes(): Promise<ReadonlyMap<string, OfficialOutcome>>;
+}
+
+/** What the venue's record says of a window. */
+export interface OfficialOutcome {
+  readonly outcome: Outcome;
+  /** Folder and file of the record. */
+  readonly from: string;
 }
 
 /** Candles of one file, ascending by open time. */
@@ -50,13 +60,17 @@ export async function findReferences(folders: readonly string[]): Promise<Refere
         return null; // A neighbour we may not read is none of our business.
       });
       for (const reference of peeked === null ? [] : classify(peeked).references) {
-        if (reference.join !== null) files.set(reference.file.path, reference);
+        if (reference.join !== null || reference.kind === "outcomes") {
+          files.set(reference.file.path, reference);
+        }
       }
     }
   }
   const cache = new Map<string, Promise<BarSeries>>();
+  let outcomes: Promise<ReadonlyMap<string, OfficialOutcome>> | null = null;
   return {
     files: [...files.values()],
+    outcomes: () => outcomes ??= officialOutcomes([...files.values()].filter((f) => f.kind === "outcomes")),
     bars(file) {
       const known = cache.get(file.file.path);
       if (known !== undefined) return known;
@@ -65,6 +79,16 @@ export async function findReferences(folders: readonly string[]): Promise<Refere
       return loading;
     },
   };
+}
+
+async function officialOutcomes(
+  files: readonly ReferenceFile[],
+): Promise<ReadonlyMap<string, OfficialOutcome>> {
+  const all = new Map<string, OfficialOutcome>();
+  for (const file of files) {
+    for (const [key, outcome] of await readOutcomes(file)) all.set(key, { outcome, from: nameOf(file) });
+  }
+  return all;
 }
 
 /** "1776081600000", "1776081600" or "2026-04-13 12:00:00" (UTC) to milliseconds; NaN otherwise. */
