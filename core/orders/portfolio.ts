@@ -4,6 +4,7 @@
  */
 import type { FillEvent } from "../events.ts";
 import type { Outcome } from "../market/instrument.ts";
+import { SIZE_STEP } from "../market/rounding.ts";
 import { type Ms, mulDivFloor, type Price, PRICE_ONE, type Shares, type Usdc } from "../units.ts";
 import { notional } from "../units.ts";
 
@@ -18,6 +19,8 @@ export interface Position {
   fees: Usdc;
   /** Profit of this position's sales since it was last flat. */
   sold: Usdc;
+  /** A trade is under way; false when only dust below the smallest sale is left of the last one. */
+  open: boolean;
 }
 
 /** One position from flat to flat (or to settlement). */
@@ -89,6 +92,7 @@ export class Portfolio {
         cost: 0 as Usdc,
         fees: 0 as Usdc,
         sold: 0 as Usdc,
+        open: false,
       };
       this.positions.set(fill.token, position);
     }
@@ -97,6 +101,7 @@ export class Portfolio {
       position.shares = (position.shares + fill.size) as Shares;
       position.cost = add(position.cost, fill.cash);
       position.fees = add(position.fees, fill.fee);
+      position.open = true;
       return;
     }
     this.cash = add(this.cash, fill.cash - fill.fee);
@@ -107,7 +112,9 @@ export class Portfolio {
     position.shares = (position.shares - size) as Shares;
     position.cost = add(position.cost, -cost);
     position.fees = add(position.fees, -fees);
-    if (position.shares === 0) this.close(position, fill.tReceive, false);
+    // A market BUY gets four decimals of shares and a SELL gives two: what cannot be sold must not keep a trade open.
+    if (position.shares < SIZE_STEP) this.endTrade(position, fill.tReceive, false);
+    if (position.shares === 0) this.positions.delete(position.token);
   }
 
   /** Pays out a window: winning shares are worth one pUSD, the others nothing. Idempotent. */
@@ -117,7 +124,8 @@ export class Portfolio {
       const payout = position.outcome === winner ? notional(position.shares, PRICE_ONE) : 0;
       this.cash = add(this.cash, payout);
       this.realise(position, this.window(conditionId), payout - position.cost - position.fees);
-      this.close(position, at, true);
+      this.endTrade(position, at, true);
+      this.positions.delete(position.token);
     }
   }
 
@@ -127,8 +135,8 @@ export class Portfolio {
     this.realised = add(this.realised, pnl);
   }
 
-  private close(position: Position, at: Ms, settled: boolean): void {
-    this.positions.delete(position.token);
+  private endTrade(position: Position, at: Ms, settled: boolean): void {
+    if (!position.open) return;
     this.trades.push({
       conditionId: position.conditionId,
       outcome: position.outcome,
@@ -137,6 +145,8 @@ export class Portfolio {
       settled,
     });
     this.lossStreak = position.sold < 0 ? this.lossStreak + 1 : 0;
+    position.sold = 0 as Usdc;
+    position.open = false;
   }
 
   /** Value of a position at a price, minus what it cost with fees. */
