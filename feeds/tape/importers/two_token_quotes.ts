@@ -57,7 +57,7 @@ function boriszParser(file: PeekedFile): RowParser {
     const up = quote("up");
     const down = quote("down");
     if (up === null || down === null) return null;
-    return { asset: "btc", duration: "15m", startMs, tExchange: t, tReceive: t + 1000, up, down };
+    return { asset: "btc", duration: "15m", startMs, tExchange: t + 1000, tReceive: t + 1000, up, down };
   };
 }
 
@@ -78,7 +78,7 @@ export const borisz: Layout = {
       absent: ["depth", ...ABSENT],
       notes: [
         "A book has one level: the best price with the summed size of the top five levels.",
-        "Rows are stamped with the second in which the request began; events are received one second later, so that " +
+        "Rows are stamped with the second in which the request began; events are stamped and received one second later, so that " +
         "nothing is known before it was answered.",
         "The two tokens were asked for one after the other, so their books are not exact mirrors.",
       ],
