@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { newProgram } from "../../commands/global_options.ts";
 import { COMMANDS } from "../../commands/registry.ts";
 import { VERSION } from "../../commands/version.ts";
 import { Command } from "commander";
@@ -33,6 +34,20 @@ Deno.test("every command explains itself: description, examples, the global opti
     assert.match(out, /Examples:\n {2}\$ poly-edge /, names.join(" "));
     assert.match(out, /--venue <name>/, names.join(" "));
   }
+});
+
+Deno.test("no command takes an option of the same name as a global one: the global would swallow it", () => {
+  const program = new Command();
+  for (const register of COMMANDS) register(program);
+  const globals = new Set(newProgram().options.flatMap(({ long, short }) => [long, short ?? long]));
+  const clashes = program.commands.flatMap((command) => [command, ...command.commands]).flatMap((command) =>
+    command.options.filter(({ long, short }) =>
+      globals.has(long) || (short !== undefined && globals.has(short))
+    )
+      .map(({ flags }) => `${command.name()} ${flags}`)
+  );
+  assert.ok(globals.has("--set") && globals.has("--data"));
+  assert.deepEqual(clashes, []);
 });
 
 Deno.test("an unknown command is a usage error that names the nearest one, exit 2", async () => {
