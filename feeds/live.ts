@@ -104,6 +104,8 @@ class Live implements LiveFeeds {
   private readonly strikes = new StrikeResolver();
   private readonly keeper: WindowKeeper;
   private readonly market: MarketSession | null;
+  /** False when only exchanges are asked for: then the venue's listings need not be reachable. */
+  private readonly wantsWindows: boolean;
   private readonly resyncs: BookResync;
   private readonly context: FeedContext;
   private readonly http;
@@ -133,6 +135,7 @@ class Live implements LiveFeeds {
       onState: (event) => this.stateChanged(event),
     };
     const wanted = (feed: LiveFeedName) => (options.feeds ?? LIVE_FEEDS).includes(feed);
+    this.wantsWindows = wanted("polymarket.market") || wanted("polymarket.prices");
     this.market = wanted("polymarket.market") ? new MarketSession(this.context) : null;
     this.resyncs = new BookResync({
       http: this.http,
@@ -152,7 +155,7 @@ class Live implements LiveFeeds {
     signal.addEventListener("abort", this.onAbort, { once: true });
     try {
       await this.warmUp();
-      await this.keeper.discoverAll();
+      if (this.wantsWindows) await this.keeper.discoverAll();
     } catch (error) {
       await this.close();
       if (signal.aborted) throw signal.reason;
@@ -160,7 +163,7 @@ class Live implements LiveFeeds {
     }
     if (this.stop.signal.aborted) return;
     for (const session of this.sessions.values()) session.start();
-    this.keeper.start();
+    if (this.wantsWindows) this.keeper.start();
     const every = Math.max(WALL_CLOCK_EVENT_MS, (this.options.clockEveryMs ?? 100) / this.clock.speed);
     this.timer = setInterval(() => {
       const now = this.clock.now();

@@ -11,14 +11,13 @@ export function asVenueError(error: unknown, profile: VenueProfile): unknown {
   if (!(error instanceof HttpError)) return error;
   const unreachable = error.code === "NETWORK" || error.code === "TIMEOUT";
   if (!unreachable) return error;
-  const host = URL.canParse(profile.gamma) ? new URL(profile.gamma).host : profile.gamma;
   return new OperationError({
     code: "VENUE_UNREACHABLE",
-    message: `Cannot reach ${profile.name} at ${host}: ${error.message}`,
+    message: `Cannot use ${profile.name} as the venue: ${error.message}`,
     hint: profile.name === "sim"
       ? "Start it with `poly-edge sim` in another terminal."
       : "Check the network or --proxy; `poly-edge sim` with `--venue sim` works without any.",
-    details: { host, cause: error.code },
+    details: { cause: error.code },
     cause: error,
   });
 }
