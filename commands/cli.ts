@@ -205,6 +205,7 @@ export async function main(
     io: own,
     startedAt: Date.now(),
     warnings: [],
+    warningsDropped: 0,
     redact: (text) => text,
     logLevel: "info",
     venue: null,
@@ -221,6 +222,12 @@ export async function main(
     run.outcome = error instanceof CommanderError
       ? commanderOutcome(error, meant, captured)
       : { command: meant, error };
+  }
+  if (run.warningsDropped > 0) {
+    run.warnings.push({
+      code: "WARNINGS_DROPPED",
+      message: `${run.warningsDropped} more warnings were dropped.`,
+    });
   }
   const exit = printOutcome(run, run.outcome, program.opts<GlobalOptions>(), argv);
   if (io === undefined) own.close?.();

@@ -24,7 +24,8 @@ export interface Io {
   readonly close?: () => void;
 }
 
-interface SyncWriter {
+/** The part of Deno.stdout that is needed here. */
+export interface SyncWriter {
   writeSync(bytes: Uint8Array): number;
   isTerminal(): boolean;
 }
@@ -40,7 +41,7 @@ function waitForReader(): void {
  * Synchronous, so that an envelope is whole before the process leaves. A pipe that npx has made non-blocking answers
  * "would block" when it is full; that is waited out, with a limit.
  */
-function sinkOver(writer: SyncWriter, name: string, onBrokenPipe: () => void): TextSink {
+export function sinkOver(writer: SyncWriter, name: string, onBrokenPipe: () => void): TextSink {
   const encoder = new TextEncoder();
   let gone = false;
   return {

@@ -50,6 +50,8 @@ export interface Run {
   readonly io: Io;
   readonly startedAt: number;
   readonly warnings: Warning[];
+  /** Warnings beyond the number kept. */
+  warningsDropped: number;
   /** Grows as more secrets become known. */
   redact: (text: string) => string;
   logLevel: LogLevel;
@@ -208,13 +210,21 @@ function openContext(
       if (!json) io.stdout.write(run.redact(`${text}\n`));
     },
     progress: (label) => openProgress(label, { quiet, stderr: io.stderr }),
-    warn: (warning) => void run.warnings.push(warning),
+    warn: (warning) => addWarning(run, warning),
   };
   const secrets = Object.fromEntries(
     SECRET_VARIABLES.map((name, at) => [name, secretValues[at] === undefined ? "unset" : "set"] as const),
   );
   loaded.set(ctx, { ...loadedConfig, secrets });
   return { ctx, close: log.close };
+}
+
+/** More warnings than this say nothing new; they are only counted. */
+const MAX_WARNINGS = 200;
+
+function addWarning(run: Run, warning: Warning): void {
+  if (run.warnings.length < MAX_WARNINGS) run.warnings.push(warning);
+  else run.warningsDropped++;
 }
 
 /** JSON on one line; bigints as decimal strings. */

@@ -43,6 +43,19 @@ Deno.test("without --json people read text on stdout and warnings on stderr", as
   assert.equal(err, "warning ODD: something odd\n");
 });
 
+Deno.test("warnings are bounded: the first are kept, the rest counted", async () => {
+  const command = probe((ctx) => {
+    for (let i = 0; i < 1000; i++) ctx.warn({ code: "ODD", message: String(i) });
+    return Promise.resolve({ data: {} });
+  });
+  const { envelope } = await poly(["probe", "--json"], { commands: [command] });
+  assert.equal(envelope?.warnings?.length, 201);
+  assert.deepEqual(envelope?.warnings?.at(-1), {
+    code: "WARNINGS_DROPPED",
+    message: "800 more warnings were dropped.",
+  });
+});
+
 Deno.test("records precede the envelope, one JSON value a line", async () => {
   const command = probe((ctx) => {
     for (let i = 0; i < 3; i++) ctx.record({ i });
