@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import type { MarketEvent } from "../../core/events.ts";
+import { OperationError } from "../../core/errors.ts";
+import { scaledClock } from "../../feeds/clock.ts";
+import { type LiveFeeds, type LiveOptions, openLive } from "../../feeds/live.ts";
+import { simProfile } from "../../feeds/venue_profile.ts";
+import { CREDENTIALS, listed, MiniVenue } from "./mini_venue.ts";
+
+const FIRST = "btc-updown-5m-1795253700";
+const SECOND = "btc-updown-5m-1795254000";
+const SPEED = 60;
+const log = { debug: () => {}, info: () => {}, warn: () => {} };
+
+interface Run {
+  readonly venue: MiniVenue;
+  readonly live: LiveFeeds;
+  readonly events: MarketEvent[];
+  /** Waits for an event, those of the past included. */
+  until(what: string, when: (event: MarketEvent) => boolean): Promise<MarketEvent>;
+}
+
+async function withLive(
+  startMs: number,
+  change: Partial<LiveOptions>,
+  body: (run: Run) => Promise<void>,
+  prepare: (venue: MiniVenue) => void = () => {},
+): Promise<void> {
+  const clock = scaledClock(startMs, SPEED);
+  const venue = new MiniVenue(clock);
+  prepare(venue);
+  const events: MarketEvent[] = [];
+  const waiters: { when: (e: MarketEvent) => boolean; resolve: (e: MarketEvent) => void }[] = [];
+  const stop = new AbortController();
+  let live: LiveFeeds | null = null;
+  try {
+    live = await openLive({
+      profile: venue.profile,
+      clock,
+      assets: ["btc"],
+      durations: ["5m"],
+      credentials: CREDENTIALS,
+      onEvents: (batch) => {
+        events.push(...batch);
+        for (const w of waiters) for (const e of batch) if (w.when(e)) w.resolve(e);
+      },
+      log,
+      signal: stop.signal,
+      random: () => 0.5,
+      ...change,
+    });
+    const until = async (what: string, when: (e: MarketEvent) => boolean): Promise<MarketEvent> => {
+      const past = events.find(when);
+      if (past !== undefined) return past;
+      const { promise, resolve, reject } = Promise.withResolvers<MarketEvent>();
+      waiters.push({ when, resolve });
+      const timer = setTimeout(() => reject(new Error(`never happened: ${what}`)), 10_000);
+      return await promise.finally(() => clearTimeout(timer));
+    };
+    await body({ venue, live, events, until });
+  } finally {
+    await live?.close();
+    await venue.close();
+  }
+}
+
+const isState = (feed: string, state: string) => (e: MarketEvent) =>
+  e.type === "feedState" && e.feed === feed && e.state === state;
+
+Deno.test("a live session rolls from window to window: warm-up, strikes, books, resolution", async () => {
+  const startMs = 1_795_253_700_000 + 250_000;
+  await withLive(startMs, {}, async ({ venue, live, events, until }) => {
+    const first = listed(FIRST);
+    const second = listed(SECOND);
+    await until(
+      "the second window's strike",
+      (e) => e.type === "strike" && e.conditionId === second.conditionId,
+    );
+    await until("the first window's resolution", (e) => e.type === "resolved");
+    await until("the third window", (e) => e.type === "window" && e.instrument.startMs === 1_795_254_300_000);
+
+    assert.ok(
+      events.slice(0, 70).every((e) => e.type === "fastBar" && e.closed),
+      "70 closed candles come first",
+    );
+    assert.notEqual(events[70]?.type, "fastBar");
+    let last = 0;
+    for (const event of events) {
+      assert.ok(event.tReceive >= last, `${event.type} steps back from ${last} to ${event.tReceive}`);
+      last = event.tReceive;
+    }
+    const seen = new Set<string>();
+    for (const event of events) {
+      if (event.type === "window") seen.add(event.instrument.upToken).add(event.instrument.downToken);
+      if (event.type === "book" || event.type === "bookDelta") {
+        assert.ok(seen.has(event.token), "window before book");
+      }
+    }
+
+    const strikes = events.filter((e) => e.type === "strike");
+    assert.deepEqual(
+      strikes.filter((e) => e.source === "twap-print").map((e) => [e.conditionId, e.exact, e.tExchange]),
+      [[second.conditionId, "84561.0", 1_795_254_000_000]],
+      "the print of the second window's very start",
+    );
+    const resolved = events.filter((e) => e.type === "resolved");
+    assert.deepEqual(resolved.map((e) => [e.conditionId, e.winner, e.source]), [[
+      first.conditionId,
+      "up",
+      "venue",
+    ]]);
+
+    const frames = venue.marketSent.filter((f) => f.text !== "PING");
+    const asked = frames.find((f) => f.text.includes(second.up))!;
+    assert.ok(
+      asked.atMs <= 1_795_254_000_000 - 30_000,
+      "the next window is subscribed 30 s before it begins",
+    );
+    const departures = () => venue.marketSent.filter((f) => f.text.includes("unsubscribe"));
+    for (let i = 0; i < 1000 && departures().length === 0; i++) await new Promise((r) => setTimeout(r, 2));
+    const [left] = departures();
+    assert.ok(left !== undefined && left.text.includes(first.up) && !left.text.includes(second.up));
+    assert.equal(frames[0]?.text.includes('"type":"market"'), true);
+    assert.ok(venue.marketSent.some((f) => f.text === "PING"));
+
+    await until("futures refused", isState("binance.futures.public", "down"));
+    const metrics = live.metrics();
+    assert.ok(metrics["binance.futures.public"]?.detail.startsWith("GEO_BLOCKED"));
+    assert.deepEqual(
+      (["polymarket.market", "polymarket.prices", "binance.spot"] as const).map((f) => metrics[f]?.state),
+      ["live", "live", "live"],
+    );
+    assert.equal(metrics["polymarket.prices"]?.gaps, 0);
+    assert.ok(events.some((e) => e.type === "clock"));
+    assert.equal(live.strikeOf(second.conditionId).kind, "known");
+    assert.ok(!live.windows().some((w) => w.slug === FIRST));
+  });
+});
+
+Deno.test("a late start recovers the strike from the replayed prints", async () => {
+  await withLive(1_795_253_700_000 + 90_000, {}, async ({ until }) => {
+    const strike = await until("strike", (e) => e.type === "strike");
+    assert.ok(strike.type === "strike" && strike.source === "twap-print");
+    assert.equal(strike.tExchange, 1_795_253_700_000);
+  });
+});
+
+Deno.test("a missing next window is no failure and is found when it appears", async () => {
+  await withLive(1_795_253_700_000 + 10_000, {}, async ({ venue, live, until }) => {
+    assert.deepEqual(live.windows().map((w) => w.slug), [FIRST]);
+    venue.absent.clear();
+    await until("next window", (e) => e.type === "window" && e.instrument.slug === SECOND);
+  }, (venue) => venue.absent.add(SECOND));
+});
+
+Deno.test("wrong credentials end the price feed for good, without a loop, and nothing else", async () => {
+  const credentials = { ...CREDENTIALS, secret: "wrong" };
+  await withLive(1_795_253_710_000, { credentials }, async ({ live, until }) => {
+    const down = await until("prices down", isState("polymarket.prices", "down"));
+    assert.ok(down.type === "feedState" && down.detail.startsWith("AUTH_REFUSED"));
+    await until("market live", isState("polymarket.market", "live"));
+    assert.equal(live.metrics()["polymarket.prices"]?.reconnects, 0);
+  });
+});
+
+Deno.test("without credentials the price feed says so and stays closed", async () => {
+  await withLive(1_795_253_710_000, { credentials: null }, async ({ until }) => {
+    const down = await until("prices down", isState("polymarket.prices", "down"));
+    assert.ok(down.type === "feedState" && down.detail.startsWith("NO_CREDENTIALS"));
+  });
+});
+
+Deno.test("exchanges alone need no venue", async () => {
+  const options = { feeds: ["binance.spot"], credentials: null } as const;
+  await withLive(1_795_253_710_000, options, async ({ events, live, until }) => {
+    await until("spot live", isState("binance.spot", "live"));
+    assert.deepEqual(Object.keys(live.metrics()), ["binance.spot"]);
+    assert.ok(!events.some((e) => e.type === "window"));
+  });
+});
+
+Deno.test("what onEvents throws ends the session and is told by `done`", async () => {
+  const bug = new Error("a bug of the engine");
+  let thrown = false;
+  const onEvents = (events: readonly MarketEvent[]) => {
+    if (events.some((e) => e.type === "bookDelta")) {
+      thrown = true;
+      throw bug;
+    }
+  };
+  await withLive(1_795_253_710_000, { onEvents }, async ({ live }) => {
+    await assert.rejects(live.done, (e) => e === bug);
+    assert.ok(thrown);
+  });
+});
+
+Deno.test("a venue that is not there is VENUE_UNREACHABLE, with a way on", async () => {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  listener.close();
+  await assert.rejects(
+    openLive({
+      profile: { ...simProfile(port), name: "polymarket" },
+      clock: scaledClock(1_795_253_710_000, SPEED),
+      assets: ["btc"],
+      durations: ["5m"],
+      credentials: null,
+      onEvents: () => {},
+      log,
+      signal: new AbortController().signal,
+    }),
+    (e) =>
+      e instanceof OperationError && e.code === "VENUE_UNREACHABLE" &&
+      e.hint?.includes("--venue sim") === true,
+  );
+});
