@@ -190,10 +190,14 @@ const FOREIGN = new Set(["Z_BUF_ERROR"]);
 Deno.test("every code in the source is listed in docs/codes.md, every variable in docs/configuration.md", () => {
   const missing: string[] = [];
   for (const { path, code } of product) {
-    const words = [...code.matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g)].map(([, word = ""]) => word);
-    // Codes of a single word are recognised by the field they stand in.
+    // The simulated venue speaks the exchanges' own upper-case words; there only the field tells a code of ours.
+    const literal = /"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g;
+    const words = path.startsWith("fixtures/")
+      ? []
+      : [...code.matchAll(literal)].map(([, word = ""]) => word);
+    // So it does for codes of a single word.
     for (const [, expression = ""] of code.matchAll(/\bcode:\s*([^,;}\n]+)/g)) {
-      words.push(...[...expression.matchAll(/"([A-Z][A-Z0-9]+)"/g)].map(([, word = ""]) => word));
+      words.push(...[...expression.matchAll(/"([A-Z][A-Z0-9_]+)"/g)].map(([, word = ""]) => word));
     }
     for (const word of new Set(words)) {
       const listed = documented.includes(word) || new RegExp(`\\b${word}\\b`).test(settingsPage);
