@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { register as backtest } from "./backtest.ts";
 import { register as config } from "./config_command.ts";
 import { register as discover } from "./discover.ts";
+import { register as sim } from "./sim.ts";
 import { register as stream } from "./stream.ts";
 import { register as tape } from "./tape.ts";
 import { register as trade } from "./trade.ts";
@@ -17,5 +18,6 @@ export const COMMANDS: readonly Register[] = [
   trade,
   tape,
   backtest,
+  sim,
   config,
 ];
