@@ -130,9 +130,11 @@ Deno.test("tape export writes one row per event as CSV, and the lines as JSONL",
     const book = lines.find((l) => l.includes(",book,") && l.includes(",up,"));
     assert.equal(
       book,
-      `${START + 2000},${
-        START + 1000
-      },book,btc-updown-15m-${START_S},btc,up,0.4900,6151.040000,0.5000,4386.310000,,,,`,
+      [
+        START + 2000,
+        START + 2000,
+        `book,btc-updown-15m-${START_S},btc,up,0.4900,6151.040000,0.5000,4386.310000,,,,`,
+      ].join(),
     );
     assert.equal(
       (await poly(["tape", "export", tape, "--out", csv, "--json"])).envelope?.error?.code,
