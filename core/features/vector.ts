@@ -70,12 +70,57 @@ export const newFeatureVector = (): FeatureVector => ({
 
 const clip = (x: number): number => x > 1 ? 1 : x < -1 ? -1 : x;
 
-function put(vector: FeatureVector, index: number, value: number): void {
-  vector.values[index] = value;
-  vector.present[index] = Number.isNaN(value) ? 0 : 1;
+/**
+ * The instant being computed. A double handed to a function that is not inlined is boxed on the heap, so it travels in
+ * here, and each group below is small enough that what it calls is inlined into it.
+ */
+const instant = new Float64Array(1);
+
+function putReturns(values: Float64Array, asset: AssetState): void {
+  const second = Math.floor(instant[0]! / 1000);
+  const { price, prices } = asset;
+  values[0] = clip(50 * (price / prices.at(second - 60) - 1));
+  values[1] = clip(50 * (price / prices.at(second - 300) - 1));
+  values[2] = clip(50 * (price / prices.at(second - 600) - 1));
+  const trend = price / prices.at(second - 3600) - 1;
+  values[17] = Number.isNaN(trend) ? NaN : Math.abs(trend) > 0.005 ? 1 : 0;
 }
 
-/** Fills `vector` for one window at `now` (venue ms). Allocates nothing. */
+function putFlow(values: Float64Array, asset: AssetState): void {
+  values[3] = asset.imbalanceL1;
+  values[4] = asset.imbalanceL5;
+  values[5] = asset.tradeFlow();
+  values[6] = clip(10 * asset.cvdChange(instant[0]!) / 1e6);
+}
+
+function putActivity(values: Float64Array, asset: AssetState): void {
+  values[8] = clip(asset.tradeIntensity(instant[0]!) / 10);
+  values[9] = asset.largeTradeFlag(instant[0]!);
+  values[11] = clip(asset.volExpansion());
+}
+
+function putRegime(values: Float64Array, asset: AssetState): void {
+  const hourly = asset.hourlyVol(instant[0]!);
+  values[16] = Number.isNaN(hourly) ? NaN : hourly > 0.01 ? 1 : 0;
+}
+
+function putBook(values: Float64Array, window: WindowState): void {
+  const book = window.up;
+  const readable = book.trusted && !book.crossed && book.bestBid >= 0 && book.bestAsk >= 0;
+  const mid = (book.bestBid + book.bestAsk) / (2 * PRICE_SCALE);
+  values[7] = readable ? clip(20 * (book.bestAsk - book.bestBid) / PRICE_SCALE / Math.max(0.01, mid)) : NaN;
+  values[10] = clip(20 * window.midDeviation());
+  const { startMs, endMs } = window.instrument;
+  values[15] = Math.min(1, Math.max(0, (endMs - instant[0]!) / (endMs - startMs)));
+}
+
+function putPosition(values: Float64Array, position: PositionInput): void {
+  values[12] = position.side === 0 ? 0 : 1;
+  values[13] = position.side;
+  values[14] = clip(position.pnlUsdc / 50);
+}
+
+/** Fills `vector` for one window at `now` (venue ms). Allocates nothing of its own. */
 export function computeFeatures(
   vector: FeatureVector,
   asset: AssetState,
@@ -83,28 +128,13 @@ export function computeFeatures(
   position: PositionInput,
   now: number,
 ): void {
-  put(vector, 0, clip(50 * asset.returnOver(60, now)));
-  put(vector, 1, clip(50 * asset.returnOver(300, now)));
-  put(vector, 2, clip(50 * asset.returnOver(600, now)));
-  put(vector, 3, asset.imbalanceL1);
-  put(vector, 4, asset.imbalanceL5);
-  put(vector, 5, asset.tradeFlow());
-  put(vector, 6, clip(10 * asset.cvdChange(now) / 1e6));
-  const book = window.up;
-  const readable = book.trusted && !book.crossed && book.bestBid >= 0 && book.bestAsk >= 0;
-  const spread = readable ? (book.bestAsk - book.bestBid) / PRICE_SCALE : NaN;
-  put(vector, 7, clip(20 * spread / Math.max(0.01, window.upMid)));
-  put(vector, 8, clip(asset.tradeIntensity(now) / 10));
-  put(vector, 9, asset.largeTradeFlag(now));
-  put(vector, 10, clip(20 * window.midDeviation()));
-  put(vector, 11, clip(asset.volExpansion()));
-  put(vector, 12, position.side === 0 ? 0 : 1);
-  put(vector, 13, position.side);
-  put(vector, 14, clip(position.pnlUsdc / 50));
-  const { startMs, endMs } = window.instrument;
-  put(vector, 15, Math.min(1, Math.max(0, (endMs - now) / (endMs - startMs))));
-  const hourly = asset.hourlyVol(now);
-  put(vector, 16, Number.isNaN(hourly) ? NaN : hourly > 0.01 ? 1 : 0);
-  const trend = asset.returnOver(3600, now);
-  put(vector, 17, Number.isNaN(trend) ? NaN : Math.abs(trend) > 0.005 ? 1 : 0);
+  instant[0] = now;
+  const { values, present } = vector;
+  putReturns(values, asset);
+  putFlow(values, asset);
+  putActivity(values, asset);
+  putRegime(values, asset);
+  putBook(values, window);
+  putPosition(values, position);
+  for (let i = 0; i < FEATURE_COUNT; i++) present[i] = Number.isNaN(values[i]!) ? 0 : 1;
 }
