@@ -16,6 +16,7 @@ import {
   classify,
   type FolderContent,
   type FoundRecording,
+  isTapeFolder,
   LAYOUTS,
   peekFolder,
   subfolders,
@@ -69,10 +70,17 @@ export function layoutNamed(name: string): Layout {
 
 /**
  * What a path holds: the folder itself, or, when it holds no recording of its own, also its subfolders (one level).
- * Throws FILE_NOT_FOUND, LAYOUT_UNKNOWN.
+ * Throws FILE_NOT_FOUND, LAYOUT_UNKNOWN, NOT_A_RECORDING (it is a tape already).
  */
 export async function surveyPath(path: string, layoutName?: string): Promise<FolderContent[]> {
   const layout = layoutName === undefined ? undefined : layoutNamed(layoutName);
+  if (await isTapeFolder(path)) {
+    throw new OperationError({
+      code: "NOT_A_RECORDING",
+      message: `Cannot import ${path}: it is a tape already`,
+      hint: "Use it as it is: tape info, replay, backtest.",
+    });
+  }
   const own = classify(await peekFolder(path), layout);
   if (own.recordings.length > 0 || own.folder.path !== resolve(path)) return [own];
   const contents: FolderContent[] = [];

@@ -102,8 +102,14 @@ function content(fields: Fields, slug: ParsedSlug, at: number): Partial<Row> | S
       if (direction !== "UP" && direction !== "DOWN") return null;
       return { resolution: direction === "UP" ? "up" : "down" };
     }
-    default:
-      return OWN_LINES.includes(String(fields["type"])) ? { skip: "line without market data" } : null;
+    default: {
+      const type = fields["type"];
+      if (typeof type !== "string" || type === "") return null;
+      // The author's bot logs under names of its own; which ones were passed over is told by name.
+      return {
+        skip: OWN_LINES.includes(type) ? "line without market data" : `line of type ${type.slice(0, 40)}`,
+      };
+    }
   }
 }
 
@@ -134,8 +140,10 @@ function parser(): RowParser {
 const KINDS = ["orderbook_snapshot", "ticker", "btc_ticker", "market_price", "slot", "remaining"];
 
 function matches(file: PeekedFile): boolean {
-  const fields = parseObject(file.head[0] ?? "");
-  return fields !== null && typeof fields["ts"] === "number" && KINDS.includes(String(fields["type"]));
+  return file.head.some((line) => {
+    const fields = parseObject(line);
+    return fields !== null && typeof fields["ts"] === "number" && KINDS.includes(String(fields["type"]));
+  });
 }
 
 export const fullstream: Layout = {

@@ -140,6 +140,11 @@ const JSON_SHAPES: readonly {
     kind: "quotes-history",
     offers: "mid price shortly before the close and the winner: no executable quotes",
   },
+  {
+    test: /"winner":/,
+    kind: "quotes-history",
+    offers: "samples of windows with their winner: no continuous quotes",
+  },
   { test: /"strike_value":.*"raw":/, kind: "outcomes", offers: "market metadata with strike and outcome" },
   { test: /^\[\{"conditionId":/, kind: "outcomes", offers: "market metadata (ids, tokens)" },
 ];
@@ -163,5 +168,9 @@ export function referenceFile(file: PeekedFile): ReferenceFile | null {
   const special = oracle(file, columns) ?? bars(file, columns);
   if (special !== null) return special;
   const table = TABLES.find((t) => t.columns.every((c) => columns.includes(c)));
-  return table === undefined ? null : { file, kind: table.kind, offers: table.offers, join: null };
+  if (table !== undefined) return { file, kind: table.kind, offers: table.offers, join: null };
+  // Panels derived from Kalshi trades have had changing columns; only their name is constant.
+  return /kalshi/i.test(file.name)
+    ? { file, kind: "kalshi", offers: "data of Kalshi 15m windows", join: null }
+    : null;
 }

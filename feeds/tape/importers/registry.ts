@@ -1,6 +1,7 @@
 /** All layouts, and what a folder holds. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { MANIFEST_NAME } from "../format.ts";
 import { fileError, headLines } from "../lines.ts";
 import { cronos } from "./cronos.ts";
 import { fullstream } from "./fullstream.ts";
@@ -95,13 +96,20 @@ export function classify(folder: Folder, forced?: Layout): FolderContent {
   return { folder, recordings, references, unknown };
 }
 
-/** Subfolders of a folder, sorted; hidden ones and other tapes' unfinished folders are passed over. */
+/** Whether a folder is a tape of ours, which is neither a recording nor reference data. */
+export const isTapeFolder = async (path: string): Promise<boolean> =>
+  await kindOf(join(path, MANIFEST_NAME)) === "file";
+
+/** Subfolders of a folder, sorted, without hidden ones and tapes. Throws FILE_NOT_FOUND, FILE_UNREADABLE. */
 export async function subfolders(path: string): Promise<string[]> {
-  const names = (await readdir(path)).filter((n) => !n.startsWith(".")).sort();
+  const entries = await readdir(path).catch((error) => {
+    throw fileError(error, path);
+  });
+  const names = entries.filter((n) => !n.startsWith(".")).sort();
   const found: string[] = [];
   for (const name of names) {
     const full = join(resolve(path), name);
-    if (await kindOf(full) === "folder") found.push(full);
+    if (await kindOf(full) === "folder" && !(await isTapeFolder(full))) found.push(full);
     if (found.length >= MAX_FOLDERS) break;
   }
   return found;

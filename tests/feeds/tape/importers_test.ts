@@ -177,6 +177,7 @@ Deno.test("fullstream: both variants, strike when seen, the venue's resolution",
   assert.deepEqual(ofType(events, "fastPrice").map((e) => e.venue), ["binance-spot", "coinbase", "coinbase"]);
   assert.equal(ofType(events, "book").length, 6);
   assert.equal(summary.manifest.skipped["snapshot before the first book"], 1);
+  assert.equal(summary.manifest.skipped["line of type mystery"], 1);
   assert.equal(summary.manifest.unrecognised, 1);
 });
 
@@ -332,6 +333,26 @@ Deno.test("a torn recording fails clearly and leaves no tape", async () => {
     const out = join(root, "tapes", "rec");
     await assert.rejects(importRecording(join(root, "rec"), { out }), failsWith("FILE_TORN"));
     await assert.rejects(importRecording(join(root, "nowhere"), { out }), failsWith("FILE_NOT_FOUND"));
+    assert.deepEqual([...Deno.readDirSync(root)].map((e) => e.name), ["rec"]);
+  });
+});
+
+Deno.test("a tape is not imported again, not even from the folder above it", async () => {
+  await withFolder(async (root) => {
+    await writeFolder(join(root, "rec"), VALERKA);
+    await importRecording(join(root, "rec"), { out: join(root, "rec-tape") });
+    await assert.rejects(surveyPath(join(root, "rec-tape")), failsWith("NOT_A_RECORDING"));
+    assert.deepEqual((await surveyPath(root)).map((c) => c.folder.name), ["rec"]);
+    const again = { out: join(root, "other"), references: [join(root, "nowhere")] };
+    await assert.rejects(importRecording(join(root, "rec"), again), failsWith("FILE_NOT_FOUND"));
+  });
+});
+
+Deno.test("an aborted import stops and leaves nothing", async () => {
+  await withFolder(async (root) => {
+    await writeFolder(join(root, "rec"), VALERKA);
+    const signal = AbortSignal.abort(new Error("enough"));
+    await assert.rejects(importRecording(join(root, "rec"), { out: join(root, "tape"), signal }), /enough/);
     assert.deepEqual([...Deno.readDirSync(root)].map((e) => e.name), ["rec"]);
   });
 });

@@ -205,6 +205,7 @@ export const FULLSTREAM: Files = {
     }),
     json({ ts: START + 370_000, type: "resolution", direction: "UP" }),
     json({ ts: START + 370_000, type: "mystery" }),
+    '{"ts":',
     "",
   ].join("\n"),
   "cyda.jsonl.gz": [
