@@ -324,7 +324,10 @@ class Live implements LiveFeeds {
   }
 
   private stateChanged(event: FeedStateEvent): void {
-    this.options.log.info("feed state", { feed: event.feed, state: event.state, detail: event.detail });
+    if (this.stop.signal.aborted) return;
+    const { detail, feed, state } = event;
+    const trouble = state === "late" || state === "down";
+    this.options.log[trouble ? "warn" : "debug"]("feed state", { feed, state, detail });
     this.emit([event]);
   }
 

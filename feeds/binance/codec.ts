@@ -6,7 +6,16 @@
 import type { FastVenue, MarketEvent } from "../../core/events.ts";
 import type { Asset } from "../../core/market/instrument.ts";
 import type { Ms } from "../../core/units.ts";
-import { type DecodeSink, isObject, isPlausibleMs, type Json, parseJson, parseNumber } from "../net/sink.ts";
+import {
+  type DecodeSink,
+  isObject,
+  isPlausibleMs,
+  type Json,
+  NUMBER,
+  parseJson,
+  parseNumber,
+  readNumber,
+} from "../net/sink.ts";
 import { CONTROL, type FrameVerdict } from "../net/ws_session.ts";
 import { assetOfSymbol } from "./routes.ts";
 
@@ -19,7 +28,9 @@ export interface BinanceState {
 
 export const newBinanceState = (): BinanceState => ({ lastAggregate: new Map(), shutdownAnnounced: false });
 
-const MAX_LEVELS = 5000;
+const MAX_LEVELS = 1000;
+/** Copied to make level arrays that hold doubles from the start: a fresh array would be converted on its first price. */
+const DOUBLES: readonly number[] = Array.from({ length: MAX_LEVELS * 2 }, () => 0.5);
 
 interface Context {
   readonly venue: FastVenue;
@@ -32,16 +43,15 @@ interface Context {
 
 function levelsOf(rows: unknown): number[] | null {
   if (!Array.isArray(rows) || rows.length > MAX_LEVELS) return null;
-  const out: number[] = new Array(rows.length * 2);
+  const out = DOUBLES.slice(0, rows.length * 2);
   let at = 0;
   for (let i = 0; i < rows.length; i++) {
     const row: unknown = rows[i];
     if (!Array.isArray(row)) return null;
-    const price = parseNumber(row[0]);
-    const size = parseNumber(row[1]);
-    if (!(price > 0) || !(size >= 0)) return null;
-    out[at++] = price;
-    out[at++] = size;
+    if (!readNumber(row[0]) || !(NUMBER[0]! > 0)) return null;
+    out[at++] = NUMBER[0]!;
+    if (!readNumber(row[1]) || !(NUMBER[0]! >= 0)) return null;
+    out[at++] = NUMBER[0]!;
   }
   return out;
 }

@@ -1,7 +1,7 @@
 /** Gamma listings: one event or market by slug to an Instrument. Shapes: polymarket dossier 2.3, 2.4 (2026-03..10). */
 import { z } from "zod";
 import type { FeeSchedule, Instrument, MarketVersion, Outcome } from "../../core/market/instrument.ts";
-import { parseSlug } from "../../core/market/window.ts";
+import { type ParsedSlug, parseSlug } from "../../core/market/window.ts";
 import { type Ms, ms, parseDecimal, type Price, PRICE_SCALE, type Shares } from "../../core/units.ts";
 import { type HttpCall, type HttpClient, HttpError } from "../net/http.ts";
 import { parseRule } from "./rule.ts";
@@ -34,6 +34,8 @@ const eventSchema = z.object({
     z.object({ priceToBeat: optional(z.number().positive()), finalPrice: optional(z.number().positive()) }),
   ),
 });
+
+type GammaEvent = z.infer<typeof eventSchema>;
 
 const marketSchema = z.object({
   slug: z.string(),
@@ -140,7 +142,41 @@ function winnerOf(market: GammaMarket, up: number): Outcome | null {
   return upPrice === 0 && downPrice === 1 ? "down" : null;
 }
 
-/** Reads one market object. The window comes from the slug and must agree with the listed times. */
+interface OutcomeTokens {
+  /** Index of Up in the market's arrays. */
+  readonly up: number;
+  readonly upToken: string;
+  readonly downToken: string;
+}
+
+/** The two outcome tokens, Up found by its label; text says what is wrong. */
+function tokensOf(market: GammaMarket, version: MarketVersion): OutcomeTokens | string {
+  const labels = market.outcomes.map((label) => label.toLowerCase());
+  const up = labels.indexOf("up");
+  if (labels.length !== 2 || up < 0 || labels[1 - up] !== "down") return `outcomes ${labels.join(",")}`;
+  // 35% of open v1 markets carry position ids too, and have no book under them (dossier 2.4).
+  const ids = version === "v2" ? market.positionIds : market.clobTokenIds;
+  const upToken = ids?.[up];
+  const downToken = ids?.[1 - up];
+  if (upToken === undefined || downToken === undefined || ids?.length !== 2) return "no token ids";
+  const decimal = /^\d{1,78}$/;
+  if (!decimal.test(upToken) || !decimal.test(downToken) || upToken === downToken) return "bad token ids";
+  return { up, upToken, downToken };
+}
+
+/** Start and end as listed must be the slug's own; text says how they differ. */
+function timesDisagree(
+  market: GammaMarket,
+  event: GammaEvent | undefined,
+  window: ParsedSlug,
+): string | null {
+  const start = Date.parse(market.eventStartTime ?? market.events?.[0]?.startTime ?? event?.startTime ?? "");
+  const end = Date.parse(market.endDate ?? "");
+  if (start === window.startMs && end === window.endMs) return null;
+  return `listed times ${start}..${end} are not the slug's ${window.startMs}..${window.endMs}`;
+}
+
+/** Reads one market object; `event` is the one it came in, which may know start and strike. */
 export function parseListing(raw: unknown, slug: string, event?: unknown): ListingResult {
   const parsed = marketSchema.safeParse(raw);
   if (!parsed.success) {
@@ -150,47 +186,21 @@ export function parseListing(raw: unknown, slug: string, event?: unknown): Listi
   const market = parsed.data;
   const window = parseSlug(slug);
   if (window === null || market.slug !== slug) return invalid(`slug ${market.slug} is not ${slug}`);
-  const outer = eventSchema.safeParse(event ?? {});
-  const inner = market.events?.[0];
-  const start = Date.parse(market.eventStartTime ?? inner?.startTime ?? outer.data?.startTime ?? "");
-  const end = Date.parse(market.endDate ?? "");
-  if (start !== window.startMs || end !== window.endMs) {
-    return invalid(`listed times ${start}..${end} are not the slug's ${window.startMs}..${window.endMs}`);
-  }
-  const labels = market.outcomes.map((label) => label.toLowerCase());
-  const up = labels.indexOf("up");
-  if (labels.length !== 2 || up < 0 || labels[1 - up] !== "down") {
-    return invalid(`outcomes ${labels.join(",")}`);
-  }
+  const outer = eventSchema.safeParse(event ?? {}).data;
+  const wrongTimes = timesDisagree(market, outer, window);
+  if (wrongTimes !== null) return invalid(wrongTimes);
   const version = versionOf(market.version);
-  const ids = version === "v2" ? market.positionIds : market.clobTokenIds;
-  const upToken = ids?.[up];
-  const downToken = ids?.[1 - up];
-  const decimal = /^\d{1,78}$/;
-  if (upToken === undefined || downToken === undefined || ids?.length !== 2) return invalid("no token ids");
-  if (!decimal.test(upToken) || !decimal.test(downToken) || upToken === downToken) {
-    return invalid("bad token ids");
-  }
+  const tokens = tokensOf(market, version);
+  if (typeof tokens === "string") return invalid(tokens);
   const tick = scaleNumber(market.orderPriceMinTickSize, 4);
   const minSize = scaleNumber(market.orderMinSize, 6);
   if (!(tick > 0 && tick < PRICE_SCALE)) return invalid(`tick ${market.orderPriceMinTickSize}`);
   if (!(minSize >= 0)) return invalid(`minimum size ${market.orderMinSize}`);
-  const rule = parseRule(
-    {
-      config: market.cryptoMarketConfig,
-      resolutionSource: market.resolutionSource,
-      description: market.description,
-    },
-    window,
-  );
+  const { cryptoMarketConfig: config, description, resolutionSource } = market;
+  const rule = parseRule({ config, resolutionSource, description }, window);
   const fee = gammaFee(market);
-  const reason = tradeGateReason({
-    active: market.active,
-    closed: market.closed,
-    acceptingOrders: market.acceptingOrders,
-    enableOrderBook: market.enableOrderBook,
-  }, { version, rule, fee });
-  const metadata = outer.data?.eventMetadata ?? inner?.eventMetadata;
+  const reason = tradeGateReason(market, { version, rule, fee });
+  const metadata = outer?.eventMetadata ?? market.events?.[0]?.eventMetadata;
   return {
     kind: "found",
     listing: {
@@ -200,8 +210,8 @@ export function parseListing(raw: unknown, slug: string, event?: unknown): Listi
         duration: window.duration,
         conditionId: market.conditionId,
         version,
-        upToken,
-        downToken,
+        upToken: tokens.upToken,
+        downToken: tokens.downToken,
         startMs: window.startMs,
         endMs: window.endMs,
         tick: tick as Price,
@@ -216,7 +226,7 @@ export function parseListing(raw: unknown, slug: string, event?: unknown): Listi
       },
       priceToBeat: metadata?.priceToBeat ?? null,
       finalPrice: metadata?.finalPrice ?? null,
-      winner: winnerOf(market, up),
+      winner: winnerOf(market, tokens.up),
     },
   };
 }

@@ -3,7 +3,7 @@
  * (AsyncAPI mirror of 2026-09/10). A frame is one object or an array of objects; numbers are strings; absent optional
  * decimals are "".
  */
-import type { MarketEvent } from "../../core/events.ts";
+import type { BookDeltaEvent, MarketEvent } from "../../core/events.ts";
 import type { Outcome, Side } from "../../core/market/instrument.ts";
 import { type Ms, parseDecimal, type Price, PRICE_SCALE, type Shares } from "../../core/units.ts";
 import { CONTROL, type FrameVerdict } from "../net/ws_session.ts";
@@ -76,49 +76,49 @@ export function decodeBook(message: Json, tReceive: Ms): MarketEvent | null {
   return tick > 0 ? { ...event, tick: tick as Price } : null;
 }
 
-interface Pending {
-  readonly token: string;
-  readonly changes: number[];
-  bestBid: number;
-  bestAsk: number;
-}
+/** A delta while its frame is being read. */
+type Draft = { -readonly [Key in keyof BookDeltaEvent]: BookDeltaEvent[Key] } & { changes: number[] };
 
 /** One event per token: the frame carries both outcomes' mirrored changes. */
 function decodePriceChange(message: Json, tReceive: Ms, sink: DecodeSink): boolean {
   const rows = message.price_changes;
   const tExchange = stampOf(message.timestamp, tReceive);
   if (!Array.isArray(rows) || rows.length > MAX_LEVELS || Number.isNaN(tExchange)) return false;
-  const pending: Pending[] = [];
+  const drafts: Draft[] = [];
   for (const row of rows) {
     if (!isObject(row)) return false;
     const token = tokenOf(row.asset_id);
-    const side = sideOf(row.side);
+    const side = row.side === "BUY" ? 0 : row.side === "SELL" ? 1 : -1;
     const at = priceOf(row.price);
     const size = sizeOf(row.size);
     const bestBid = bestOf(row.best_bid);
     const bestAsk = bestOf(row.best_ask);
-    if (token === null || side === null || Number.isNaN(at + size + bestBid + bestAsk)) return false;
-    let entry = pending.find((p) => p.token === token);
-    if (entry === undefined) {
-      entry = { token, changes: [], bestBid, bestAsk };
-      pending.push(entry);
+    if (token === null || side < 0 || Number.isNaN(at + size + bestBid + bestAsk)) return false;
+    const draft = draftOf(drafts, token);
+    if (draft === undefined) {
+      const changes = [side, at, size];
+      drafts.push({
+        type: "bookDelta",
+        token,
+        changes,
+        bestBid,
+        bestAsk,
+        tExchange: tExchange as Ms,
+        tReceive,
+      });
+    } else {
+      draft.changes.push(side, at, size);
+      draft.bestBid = bestBid;
+      draft.bestAsk = bestAsk;
     }
-    entry.changes.push(side === "buy" ? 0 : 1, at, size);
-    entry.bestBid = bestBid;
-    entry.bestAsk = bestAsk;
   }
-  for (const { token, changes, bestBid, bestAsk } of pending) {
-    sink.events.push({
-      type: "bookDelta",
-      token,
-      changes,
-      bestBid,
-      bestAsk,
-      tExchange: tExchange as Ms,
-      tReceive,
-    });
-  }
+  for (const draft of drafts) sink.events.push(draft);
   return true;
+}
+
+function draftOf(drafts: readonly Draft[], token: string): Draft | undefined {
+  for (const draft of drafts) if (draft.token === token) return draft;
+  return undefined;
 }
 
 function decodeTrade(message: Json, tReceive: Ms): MarketEvent | null {

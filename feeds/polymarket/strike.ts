@@ -40,6 +40,7 @@ const KEPT_PRINTS = 8;
 interface Tracked {
   readonly instrument: Instrument;
   readonly kind: "twap60" | "spot" | null;
+  readonly trackedMs: number;
   known: StrikeEvent | null;
   lastPollMs: number;
 }
@@ -61,7 +62,13 @@ export class StrikeResolver {
     const known = this.windows.get(instrument.conditionId);
     const kind = printKind(instrument);
     if (known !== undefined && known.kind === kind) return null;
-    const tracked: Tracked = { instrument, kind, known: known?.known ?? null, lastPollMs: -Infinity };
+    const tracked: Tracked = {
+      instrument,
+      kind,
+      trackedMs: now,
+      known: known?.known ?? null,
+      lastPollMs: -Infinity,
+    };
     this.windows.set(instrument.conditionId, tracked);
     const print = (this.boundary.get(`${kind}:${instrument.asset}`) ?? [])
       .find((p) => p.tExchange === instrument.startMs);
@@ -112,6 +119,8 @@ export class StrikeResolver {
     for (const tracked of this.windows.values()) {
       const { startMs, endMs } = tracked.instrument;
       if (tracked.kind === null || tracked.known !== null) continue;
+      // A late start: the replay of a new subscription is about to bring the print.
+      if (now < tracked.trackedMs + PRINT_GRACE_MS) continue;
       if (now < startMs + PRINT_GRACE_MS || now >= endMs || now - tracked.lastPollMs < POLL_EVERY_MS) {
         continue;
       }

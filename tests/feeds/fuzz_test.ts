@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ms } from "../../core/units.ts";
 import { decodeBinanceFrame, newBinanceState } from "../../feeds/binance/codec.ts";
-import { newSink } from "../../feeds/net/sink.ts";
+import { newSink, parseNumber } from "../../feeds/net/sink.ts";
 import { decodeMarketFrame } from "../../feeds/polymarket/market_codec.ts";
 import { decodePolyboltFrame, newPolyboltState } from "../../feeds/polymarket/polybolt_codec.ts";
 import { frameLines, recordedFrames } from "./frames.ts";
@@ -105,4 +105,38 @@ Deno.test("20,000 mutated frames never throw and never give a number that is non
     { numRuns: 20_000, seed: 7, endOnFailure: true },
   );
   assert.equal(runs, 20_000);
+});
+
+Deno.test("parseNumber() is Number() for every plain decimal and NaN for everything else", () => {
+  const decimal = fc.tuple(
+    fc.constantFrom("", "-"),
+    fc.stringMatching(/^[0-9]{1,14}$/),
+    fc.option(fc.stringMatching(/^[0-9]{1,14}$/), { nil: null }),
+  ).map(([sign, whole, rest]) => `${sign}${whole}${rest === null ? "" : `.${rest}`}`);
+  fc.assert(
+    fc.property(decimal, (text) => assert.ok(Object.is(parseNumber(text), Number(text)), text)),
+    { numRuns: 20_000, seed: 11, endOnFailure: true },
+  );
+  for (
+    const text of [
+      "",
+      " ",
+      ".",
+      "-",
+      "1.",
+      ".5",
+      "1e5",
+      "0x1",
+      "1 ",
+      " 1",
+      "+1",
+      "1_0",
+      "1..2",
+      "1.2.3",
+      "NaN",
+    ]
+  ) {
+    assert.ok(Number.isNaN(parseNumber(text)), text);
+  }
+  for (const value of [1, null, undefined, {}, [], true]) assert.ok(Number.isNaN(parseNumber(value)));
 });
