@@ -8,7 +8,6 @@ import type { FeedSummary } from "../feeds/net/metrics.ts";
 import { openNetwork } from "../feeds/net/network.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { type Config, feedMaxAgeMs } from "./config/schema.ts";
-import { credentialsFor } from "./credentials.ts";
 import { countText, paint, spanText, table } from "./output.ts";
 import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
@@ -152,8 +151,7 @@ async function stream(
 ): Promise<CommandResult> {
   const feeds = parseFeeds(options["feeds"] as string | undefined);
   const forMs = options["for"] === undefined ? null : parseSpan(String(options["for"]), "--for");
-  const { clock, profile } = await ctx.venue();
-  const credentials = feeds.includes("polymarket.prices") ? await credentialsFor(profile, ctx.signal) : null;
+  const { clock, credentials, profile } = await ctx.venue();
   if (credentials === null && feeds.includes("polymarket.prices")) {
     ctx.warn({
       code: "NO_CREDENTIALS",
