@@ -275,3 +275,61 @@ export const paperExchange = (changes: Partial<PaperOptions> = {}): PaperExchang
 
 export const fillsOf = (events: readonly ExecutionEvent[]): FillEvent[] =>
   events.filter((event): event is FillEvent => event.type === "fill");
+
+/** A second window, of ETH, at the same time. */
+export const OTHER = {
+  conditionId: "0xc2",
+  upToken: "333",
+  downToken: "444",
+  asset: "eth",
+  slug: `eth-updown-5m-${START / 1000}`,
+} as const;
+
+export interface Wish {
+  /** The first decision at or after this time acts on it, once. */
+  readonly from: number;
+  readonly action: Action;
+  readonly conditionId?: string;
+}
+
+/** A policy that has each wish once, when its time has come. */
+export function planned(wishes: readonly Wish[], changes: Partial<Policy> = {}): Policy {
+  const left = [...wishes];
+  return scripted((view) => {
+    const i = left.findIndex((wish) =>
+      view.now >= wish.from && (wish.conditionId ?? CONDITION) === view.instrument.conditionId
+    );
+    return i < 0 ? HOLD : left.splice(i, 1)[0]!.action;
+  }, changes);
+}
+
+let fillIds = 0;
+/** The exchange's answers to an order that is filled at one price and then done. */
+export function filled(
+  t: number,
+  orderId: string,
+  side: "buy" | "sell",
+  price: number,
+  size: number,
+  changes: Partial<FillEvent> = {},
+): ExecutionEvent[] {
+  const fill: FillEvent = {
+    type: "fill",
+    orderId,
+    fillId: `t${++fillIds}`,
+    token: UP,
+    side,
+    price: p(price),
+    size: lots(size),
+    cash: dollars(price * size),
+    fee: 0 as Usdc,
+    liquidity: "taker",
+    ...at(t),
+    ...changes,
+  };
+  return [
+    { type: "orderAccepted", orderId, status: "matched", ...at(t) },
+    fill,
+    { type: "orderDone", orderId, reason: "filled", ...at(t) },
+  ];
+}

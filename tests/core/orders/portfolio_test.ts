@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { FillEvent } from "../../../core/events.ts";
+import type { FeeSchedule, Outcome } from "../../../core/market/instrument.ts";
+import { takerFee } from "../../../core/market/fees.ts";
+import { buyCost, isOpen, newOrder, remainingCost } from "../../../core/orders/order.ts";
+import { Portfolio } from "../../../core/orders/portfolio.ts";
+import {
+  type Ms,
+  notional,
+  notionalUp,
+  price,
+  type Shares,
+  shares,
+  type Usdc,
+  usdc,
+} from "../../../core/units.ts";
+import { at, CRYPTO_FEE, dollars, lots, p, START, submit } from "../helpers.ts";
+
+const BANKROLL = dollars(1000);
+
+function fill(side: "buy" | "sell", token: string, size: number, priceUnits: number, fee = 0): FillEvent {
+  const up = side === "buy" ? notionalUp : notional;
+  return {
+    type: "fill",
+    orderId: "o",
+    fillId: "f",
+    token,
+    side,
+    price: price(priceUnits),
+    size: shares(size),
+    cash: up(shares(size), price(priceUnits)),
+    fee: usdc(fee),
+    liquidity: "taker",
+    ...at(START),
+  };
+}
+const buy = (size: number, decimal: number, fee = 0) => fill("buy", "w0.up", lots(size), p(decimal), fee);
+const sell = (size: number, decimal: number, fee = 0) => fill("sell", "w0.up", lots(size), p(decimal), fee);
+const total = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
+
+const step = fc.record({
+  window: fc.integer({ min: 0, max: 3 }),
+  outcome: fc.constantFrom<Outcome>("up", "down"),
+  kind: fc.constantFrom("buy", "buy", "sell", "sell all", "settle" as const),
+  size: fc.integer({ min: 1, max: 1e9 }),
+  price: fc.integer({ min: 1, max: 9999 }),
+  fee: fc.integer({ min: 0, max: 1e6 }),
+});
+
+Deno.test("the windows' results are the change of cash to the last digit once everything is settled", () => {
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 60 }),
+      fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+      (steps, ends) => {
+        const portfolio = new Portfolio(BANKROLL);
+        for (const s of steps) {
+          const token = `w${s.window}.${s.outcome}`;
+          const held = portfolio.sharesOf(token);
+          if (s.kind === "settle") portfolio.settle(`w${s.window}`, s.outcome, START as Ms);
+          else if (s.kind === "buy") {
+            portfolio.applyFill(
+              fill("buy", token, s.size, s.price, s.fee),
+              `w${s.window}`,
+              s.outcome,
+            );
+          } else if (held > 0) {
+            const size = s.kind === "sell all" ? held : Math.min(held, s.size);
+            portfolio.applyFill(fill("sell", token, size, s.price, s.fee), `w${s.window}`, s.outcome);
+          }
+          // At every moment: cash is what was there, plus results, less what the open positions cost.
+          const open = total(
+            [...portfolio.positions.values()].map((position) => position.cost + position.fees),
+          );
+          assert.equal(portfolio.cash, BANKROLL + portfolio.realised - open);
+        }
+        for (const [i, up] of ends.entries()) portfolio.settle(`w${i}`, up ? "up" : "down", START as Ms);
+        assert.equal(portfolio.positions.size, 0);
+        const windows = [...portfolio.windows.values()];
+        assert.equal(total(windows.map((window) => window.pnl)), portfolio.cash - BANKROLL);
+        assert.equal(total(portfolio.trades.map((trade) => trade.pnl)), portfolio.realised);
+        assert.equal(total(windows.map((window) => window.fees)), portfolio.feesPaid);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("settling twice, or with the other winner afterwards, changes nothing", () => {
+  const portfolio = new Portfolio(BANKROLL);
+  portfolio.applyFill(buy(10, 0.40, 12_000), "w0", "up");
+  portfolio.settle("w0", "up", START as Ms);
+  const after = structuredClone({ ...portfolio });
+  portfolio.settle("w0", "up", START as Ms);
+  portfolio.settle("w0", "down", START as Ms);
+  assert.deepEqual(structuredClone({ ...portfolio }), after);
+  assert.equal(portfolio.cash, dollars(1000 - 4 + 10) - 12_000);
+});
+
+Deno.test("settlement pays one pUSD to each winning share and nothing to the others, in its own window only", () => {
+  const portfolio = new Portfolio(BANKROLL);
+  portfolio.applyFill(buy(10, 0.40), "w0", "up");
+  portfolio.applyFill(fill("buy", "w0.down", lots(20), p(0.50)), "w0", "down");
+  portfolio.applyFill(fill("buy", "w1.up", lots(5), p(0.20)), "w1", "up");
+  portfolio.settle("w0", "down", START as Ms);
+  assert.equal(portfolio.cash, dollars(1000 - 4 - 10 - 1 + 20));
+  assert.deepEqual([...portfolio.positions.keys()], ["w1.up"]);
+  assert.equal(portfolio.window("w0").pnl, dollars(6));
+  assert.equal(portfolio.window("w1").pnl, 0);
+});
+
+Deno.test("a partial sale realises its part of cost and fees and leaves the rest", () => {
+  const portfolio = new Portfolio(BANKROLL);
+  portfolio.applyFill(buy(10, 0.40, 100_000), "w0", "up");
+  portfolio.applyFill(sell(4, 0.60, 30_000), "w0", "up");
+  // 2.40 - 0.03 - 1.60 - 0.04
+  assert.equal(portfolio.realised, 730_000);
+  const position = portfolio.position("w0.up")!;
+  assert.deepEqual([position.shares, position.cost, position.fees], [lots(6), dollars(2.40), 60_000]);
+  assert.equal(Portfolio.unrealised(position, p(0.50)), dollars(3 - 2.40 - 0.06));
+  assert.equal(portfolio.trades.length, 0, "the trade ends when the position is flat");
+  portfolio.applyFill(sell(6, 0.10), "w0", "up");
+  assert.deepEqual(portfolio.trades.map((trade) => [trade.pnl, trade.settled]), [[
+    730_000 + 600_000 - 2_460_000,
+    false,
+  ]]);
+});
+
+Deno.test("volume, fills and fees of a window count both sides of every trade", () => {
+  const portfolio = new Portfolio(BANKROLL);
+  portfolio.applyFill(buy(10, 0.40, 100), "w0", "up");
+  portfolio.applyFill(sell(10, 0.60, 200), "w0", "up");
+  const window = portfolio.window("w0");
+  assert.deepEqual([window.fills, window.volume, window.fees], [2, dollars(10), 300]);
+});
+
+Deno.test("the loss streak counts losing trades in a row; a trade that breaks even or wins ends it", () => {
+  const portfolio = new Portfolio(BANKROLL);
+  const streak: number[] = [];
+  const trade = (from: number, to: number, fee = 0) => {
+    portfolio.applyFill(buy(10, from), "w0", "up");
+    portfolio.applyFill(sell(10, to, fee), "w0", "up");
+    streak.push(portfolio.lossStreak);
+  };
+  trade(0.50, 0.40);
+  trade(0.50, 0.50, 1);
+  trade(0.50, 0.50);
+  trade(0.50, 0.10);
+  trade(0.50, 0.60);
+  assert.deepEqual(streak, [1, 2, 0, 1, 0]);
+  portfolio.applyFill(buy(10, 0.50), "w0", "up");
+  portfolio.settle("w0", "down", START as Ms);
+  assert.equal(portfolio.lossStreak, 1, "settlement counts too");
+});
+
+Deno.test("what a market BUY may cost bounds its notional and fee at every price up to its limit", () => {
+  const schedule = fc.record<FeeSchedule>({
+    ratePpm: fc.integer({ min: 0, max: 250_000 }),
+    exponent: fc.integer({ min: 1, max: 3 }),
+    takerOnly: fc.constant(true),
+    rebatePpm: fc.constant(0),
+  });
+  const spend = fc.integer({ min: 100, max: 1e6 }).map((cents) => usdc(cents * 10_000));
+  const prices = fc.tuple(fc.integer({ min: 1, max: 9999 }), fc.double({ min: 0, max: 1, noNaN: true }));
+  fc.assert(fc.property(schedule, spend, prices, (fee, amount, [limit, where]) => {
+    const intent = submit({ spend: amount, limit: price(limit) });
+    const at = price(Math.max(1, Math.round(limit * where)));
+    const size = Math.floor(amount * 10_000 / at / 100) * 100 as Shares;
+    // Half of 0.00001 is the fee's own rounding.
+    assert.ok(notionalUp(size, at) + takerFee(fee, size, at) <= buyCost(intent, fee) + 5);
+  }));
+});
+
+Deno.test("what a limit BUY may cost bounds it at every better price; post-only pays no fee; a SELL costs nothing", () => {
+  const prices = fc.tuple(fc.integer({ min: 1, max: 9999 }), fc.double({ min: 0, max: 1, noNaN: true }));
+  fc.assert(fc.property(fc.integer({ min: 1, max: 1e6 }), prices, (hundredths, [limit, where]) => {
+    const size = shares(hundredths * 10_000);
+    const intent = submit({ orderType: "GTC", spend: 0 as Usdc, size, limit: price(limit) });
+    const at = price(Math.max(1, Math.round(limit * where)));
+    assert.ok(notionalUp(size, at) + takerFee(CRYPTO_FEE, size, at) <= buyCost(intent, CRYPTO_FEE));
+    assert.equal(buyCost({ ...intent, postOnly: true }, CRYPTO_FEE), notionalUp(size, price(limit)));
+    assert.equal(buyCost({ ...intent, side: "sell" }, CRYPTO_FEE), 0);
+  }));
+});
+
+Deno.test("an order reserves what is left of its bound, and nothing once it is over", () => {
+  const order = newOrder(submit({ spend: dollars(10) }), START as Ms);
+  assert.ok(isOpen(order));
+  assert.equal(remainingCost(order, CRYPTO_FEE), dollars(10.7));
+  order.filledCash = dollars(4);
+  order.fee = dollars(0.14);
+  assert.equal(remainingCost(order, CRYPTO_FEE), dollars(6.56));
+  for (const state of ["held", "live"] as const) {
+    order.state = state;
+    assert.equal(remainingCost(order, CRYPTO_FEE), dollars(6.56));
+  }
+  for (const state of ["done", "rejected"] as const) {
+    order.state = state;
+    assert.deepEqual([isOpen(order), remainingCost(order, CRYPTO_FEE)], [false, 0]);
+  }
+});
