@@ -164,6 +164,32 @@ Deno.test("sellersja01: four assets, the date from the file's name, only the tok
   assert.deepEqual(summary.manifest.windows.map((w) => w.outcome), [null, null]);
 });
 
+Deno.test("sellersja01: ticks of the previous market at a candle's beginning are skipped, later jumps are not", async () => {
+  const tick = (at: number, side: string, up: string, down: string) => {
+    const [upBid, upAsk, upMid] = up.split(" ");
+    const [downBid, downAsk, downMid] = down.split(" ");
+    const time = `12:0${Math.floor(at / 60_000)}:${String((at % 60_000) / 1000).padStart(2, "0")}.000`;
+    return `${time},${at},TICK,BTC,${side},${upBid},${upAsk},${upMid},${downBid},${downAsk},${downMid},,,`;
+  };
+  const head = SELLERSJA["candle_v3_20260413_1200.csv.gz"]!.split("\n")[0]!;
+  const rows = [
+    tick(36_000, "Up", "0.01 0.02 0.015", "0.98 0.99 0.985"),
+    tick(37_000, "Down", "0.01 0.02 0.015", "0.98 0.99 0.985"),
+    tick(47_000, "Down", "0.01 0.02 0.015", "0.37 0.38 0.375"),
+    tick(48_000, "Up", "0.62 0.63 0.625", "0.37 0.38 0.375"),
+    tick(186_000, "Up", "0.22 0.23 0.225", "0.56 0.57 0.565"),
+  ];
+  const { summary, events } = await importFiles({
+    "candle_20260413_1200.csv": [head, ...rows, ""].join("\n"),
+  });
+  assert.deepEqual(ofType(events, "book").map((b) => [b.tReceive - START, b.bids[0]]), [
+    [47_000, 3700],
+    [48_000, 6200],
+    [186_000, 2200],
+  ]);
+  assert.equal(summary.manifest.skipped["tick of the previous candle's market"], 2);
+});
+
 Deno.test("fullstream: both variants, strike when seen, the venue's resolution", async () => {
   const { summary, events } = await importFiles(FULLSTREAM);
   assert.equal(ofType(events, "window").length, 2);
