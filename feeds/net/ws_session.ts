@@ -57,6 +57,8 @@ interface Watched {
   seen: boolean;
 }
 
+/** Backoff begins at this attempt (a ceiling of 8 s) when the venue says that it is busy. */
+const BUSY_ATTEMPT = 3;
 const MAX_FRAME_CHARS = 8_000_000;
 
 /** "… Invalid status code: 451" is all that Deno tells of a refused handshake (exchanges dossier I). */
@@ -185,6 +187,10 @@ export class WsSession {
       }
       if (ending.status === 401) {
         return { kind: "terminal", detail: "AUTH_REFUSED: the handshake was refused with 401" };
+      }
+      // The Retry-After of a refused handshake cannot be read from here, so a busy venue is given seconds at once.
+      if (ending.status === 429 || ending.status === 418 || ending.status === 503) {
+        this.attempt = Math.max(this.attempt, BUSY_ATTEMPT);
       }
       return { kind: "backoff" };
     }

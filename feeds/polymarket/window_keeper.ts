@@ -61,16 +61,21 @@ export class WindowKeeper {
   }
 
   /**
-   * Finds the current and next window of everything once. A missing window is no error; throws HttpError when a host cannot
-   * be reached.
+   * Finds the current and next window of everything once. A missing window is no error, nor is one that fails while others
+   * do not: both are asked for again later. Throws HttpError when all fail.
    */
   async discoverAll(): Promise<void> {
-    const now = this.options.clock.now();
-    await Promise.all(
-      this.wanted(now).map(async ({ slug }) => {
-        this.accept(slug, await discoverWindow(this.options, slug, { signal: this.options.signal }));
-      }),
-    );
+    const { clock, log, signal } = this.options;
+    const wanted = this.wanted(clock.now());
+    const tried = await Promise.allSettled(wanted.map(async ({ slug }) => {
+      this.accept(slug, await discoverWindow(this.options, slug, { signal }));
+    }));
+    const failed = tried.filter((one) => one.status === "rejected");
+    if (signal.aborted) throw signal.reason;
+    if (failed.length > 0 && failed.length === tried.length) throw failed[0]?.reason;
+    for (const { reason } of failed) {
+      log.warn("a window cannot be looked up yet", { message: String(reason) });
+    }
   }
 
   start(): void {

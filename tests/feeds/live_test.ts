@@ -152,6 +152,22 @@ Deno.test("a missing next window is no failure and is found when it appears", as
   }, (venue) => venue.absent.add(SECOND));
 });
 
+Deno.test("one window that fails does not stop the others; all of them failing does", async () => {
+  const start = 1_795_253_700_000 + 10_000;
+  await withLive(start, {}, async ({ venue, live, until }) => {
+    assert.deepEqual(live.windows().map((w) => w.slug), [FIRST]);
+    venue.broken.clear();
+    await until("next window", (e) => e.type === "window" && e.instrument.slug === SECOND);
+  }, (venue) => venue.broken.add(SECOND));
+  const nothing = withLive(
+    start,
+    {},
+    () => Promise.resolve(),
+    (venue) => venue.broken.add(FIRST).add(SECOND),
+  );
+  await assert.rejects(nothing, (e) => e instanceof OperationError && e.code === "HTTP_STATUS");
+});
+
 Deno.test("wrong credentials end the price feed for good, without a loop, and nothing else", async () => {
   const credentials = { ...CREDENTIALS, secret: "wrong" };
   await withLive(1_795_253_710_000, { credentials }, async ({ live, until }) => {

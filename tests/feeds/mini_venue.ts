@@ -36,6 +36,8 @@ export class MiniVenue {
   readonly marketSent: { readonly text: string; readonly atMs: number }[] = [];
   /** Slugs the venue does not list. */
   readonly absent = new Set<string>();
+  /** Slugs at which the venue fails. */
+  readonly broken = new Set<string>();
   private readonly server: Deno.HttpServer<Deno.NetAddr>;
   private readonly sockets = new Set<WebSocket>();
   private readonly timers = new Set<ReturnType<typeof setInterval>>();
@@ -68,6 +70,7 @@ export class MiniVenue {
   }
 
   private event(slug: string): Response {
+    if (this.broken.has(slug)) return new Response("internal", { status: 500 });
     if (parseSlug(slug) === null || this.absent.has(slug)) return Response.json({}, { status: 404 });
     const window = parseSlug(slug)!;
     const ids = listed(slug);

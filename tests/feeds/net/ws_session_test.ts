@@ -6,6 +6,15 @@ import { CONTROL, WsSession, type WsSessionOptions } from "../../../feeds/net/ws
 
 const LIMITS: FeedLimits = { connectMs: 5000, firstDatumMs: 5000, lateMs: 5000, deadMs: 5000, renewMs: null };
 
+/** Waits, a millisecond at a time, until `done`; fails after five seconds. */
+async function eventually(done: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (!done()) {
+    assert.ok(performance.now() < deadline, `never: ${done}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
 interface Rig {
   readonly session: WsSession;
   readonly states: FeedStateEvent[];
@@ -18,7 +27,6 @@ interface Rig {
 function rig(url: string, more: Partial<WsSessionOptions> = {}): Rig {
   const states: FeedStateEvent[] = [];
   const frames: string[] = [];
-  const waiters: { when: (e: FeedStateEvent) => boolean; resolve: (e: FeedStateEvent) => void }[] = [];
   const session = new WsSession({
     feed: "binance.spot",
     url: () => url,
@@ -33,18 +41,12 @@ function rig(url: string, more: Partial<WsSessionOptions> = {}): Rig {
       frames.push(text);
       return text === "ack" ? CONTROL : text.startsWith("{") ? "data" : null;
     },
-    onState: (event) => {
-      states.push(event);
-      for (const waiter of waiters) if (waiter.when(event)) waiter.resolve(event);
-    },
+    onState: (event) => void states.push(event),
     ...more,
   });
-  const reached = (when: (e: FeedStateEvent) => boolean): Promise<FeedStateEvent> => {
-    const past = states.find(when);
-    if (past !== undefined) return Promise.resolve(past);
-    const { promise, resolve } = Promise.withResolvers<FeedStateEvent>();
-    waiters.push({ when, resolve });
-    return promise;
+  const reached = async (when: (e: FeedStateEvent) => boolean): Promise<FeedStateEvent> => {
+    await eventually(() => states.some(when));
+    return states.find(when)!;
   };
   return { session, states, frames, reached };
 }
@@ -87,7 +89,7 @@ Deno.test("a session is live after its first datum, not after the handshake or a
     const { session, states, reached, frames } = rig(url);
     session.start();
     const socket = await opened.promise;
-    while (frames.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually(() => frames.length > 0);
     assert.deepEqual(states.map((s) => s.state), ["connecting"]);
     socket.send("{}");
     await reached(is("live"));
@@ -104,7 +106,7 @@ Deno.test("a socket that falls silent is late, then thrown away and opened again
     session.start();
     await reached(is("late"));
     await reached((e) => e.state === "down" && e.detail.includes("too long"));
-    while (sockets.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually(() => sockets.length >= 2);
     assert.ok(session.metrics.reconnects >= 1);
     await session.close();
     assert.ok(states.findIndex(is("late")) < states.findIndex(is("down")));
@@ -117,7 +119,7 @@ Deno.test("a server that acknowledges and never sends data misses the first-datu
     session.start();
     const late = await reached(is("late"));
     assert.ok(late.detail.includes("data"));
-    while (sockets.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually(() => sockets.length >= 2);
     assert.equal(session.metrics.firstDatumMs, null);
     await session.close();
   });
@@ -150,13 +152,21 @@ Deno.test("a refused handshake of 451 or 403 is terminal and names the geo-block
   }
 });
 
-Deno.test("another refusal is tried again", async () => {
-  await withVenue(() => {}, async ({ url }) => {
-    const { session } = rig(url);
-    session.start();
-    while (session.metrics.reconnects < 2) await new Promise((resolve) => setTimeout(resolve, 1));
-    await session.close();
-  }, 503);
+Deno.test("another refusal is tried again; a busy venue is given seconds before the next try", async () => {
+  const firstWaitMs = async (status: number): Promise<number> => {
+    let waited = NaN;
+    await withVenue(() => {}, async ({ url }) => {
+      const { session, states } = rig(url, { random: () => 0.5 });
+      session.start();
+      await eventually(() => session.metrics.reconnects >= 1);
+      await session.close();
+      const down = states.findIndex(is("down"));
+      waited = states[down + 1]!.tReceive - states[down]!.tReceive;
+    }, status);
+    return waited;
+  };
+  assert.ok(await firstWaitMs(500) < 3900);
+  assert.ok(await firstWaitMs(503) >= 3900);
 });
 
 Deno.test("a handshake that is never answered is given up, and close() does not wait for it", async () => {
@@ -208,7 +218,7 @@ Deno.test("renew() opens another socket at once and counts as a renewal, not as 
     session.start();
     await reached(is("live"));
     session.renew("asked to");
-    while (states.filter(is("live")).length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually(() => states.filter(is("live")).length >= 2);
     assert.deepEqual([session.metrics.renewals, session.metrics.reconnects, sockets.length], [1, 0, 2]);
     await session.close();
   });
@@ -218,7 +228,7 @@ Deno.test("a socket past its planned age is renewed by itself", async () => {
   await withVenue((socket) => socket.send("{}"), async ({ url }) => {
     const { session } = rig(url, { limits: { ...LIMITS, renewMs: 2000 } });
     session.start();
-    while (session.metrics.renewals < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually(() => session.metrics.renewals >= 1);
     await session.close();
   });
 });
@@ -250,7 +260,7 @@ Deno.test("a socket whose close event never fires does not hold up the session",
   });
   session.start();
   await reached(is("down"));
-  while (opened.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  await eventually(() => opened.length >= 2);
   await session.close();
   assert.equal(opened[0]?.readyState, WebSocket.CLOSING);
 });
