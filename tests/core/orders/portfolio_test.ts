@@ -39,6 +39,7 @@ const buy = (size: number, decimal: number, fee = 0) => fill("buy", "w0.up", lot
 const sell = (size: number, decimal: number, fee = 0) => fill("sell", "w0.up", lots(size), p(decimal), fee);
 const total = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
 
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 const step = fc.record({
   window: fc.integer({ min: 0, max: 3 }),
   outcome: fc.constantFrom<Outcome>("up", "down"),
@@ -48,43 +49,63 @@ const step = fc.record({
   fee: fc.integer({ min: 0, max: 1e6 }),
 });
 
+/** Buys, sells and settlements on a fresh portfolio; the cash identity is checked after each. */
+function play(steps: readonly Step[], ends: readonly boolean[]): Portfolio {
+  const portfolio = new Portfolio(BANKROLL);
+  for (const s of steps) {
+    const window = `w${s.window}`;
+    const token = `${window}.${s.outcome}`;
+    const held = portfolio.sharesOf(token);
+    const size = s.kind === "sell all" ? held : s.kind === "sell" ? Math.min(held, s.size) : s.size;
+    if (s.kind === "settle") portfolio.settle(window, s.outcome, START as Ms);
+    else if (s.kind === "buy" || held > 0) {
+      const side = s.kind === "buy" ? "buy" : "sell";
+      portfolio.applyFill(fill(side, token, size, s.price, s.fee), window, s.outcome);
+    }
+    // At every moment: cash is what was there, plus results, less what the open positions cost.
+    const open = total([...portfolio.positions.values()].map((position) => position.cost + position.fees));
+    assert.equal(portfolio.cash, BANKROLL + portfolio.realised - open);
+  }
+  for (const [i, up] of ends.entries()) portfolio.settle(`w${i}`, up ? "up" : "down", START as Ms);
+  return portfolio;
+}
+const ends = fc.array(fc.boolean(), { minLength: 4, maxLength: 4 });
+
 Deno.test("the windows' results are the change of cash to the last digit once everything is settled", () => {
   fc.assert(
-    fc.property(
-      fc.array(step, { maxLength: 60 }),
-      fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
-      (steps, ends) => {
-        const portfolio = new Portfolio(BANKROLL);
-        for (const s of steps) {
-          const token = `w${s.window}.${s.outcome}`;
-          const held = portfolio.sharesOf(token);
-          if (s.kind === "settle") portfolio.settle(`w${s.window}`, s.outcome, START as Ms);
-          else if (s.kind === "buy") {
-            portfolio.applyFill(
-              fill("buy", token, s.size, s.price, s.fee),
-              `w${s.window}`,
-              s.outcome,
-            );
-          } else if (held > 0) {
-            const size = s.kind === "sell all" ? held : Math.min(held, s.size);
-            portfolio.applyFill(fill("sell", token, size, s.price, s.fee), `w${s.window}`, s.outcome);
-          }
-          // At every moment: cash is what was there, plus results, less what the open positions cost.
-          const open = total(
-            [...portfolio.positions.values()].map((position) => position.cost + position.fees),
-          );
-          assert.equal(portfolio.cash, BANKROLL + portfolio.realised - open);
-        }
-        for (const [i, up] of ends.entries()) portfolio.settle(`w${i}`, up ? "up" : "down", START as Ms);
-        assert.equal(portfolio.positions.size, 0);
-        const windows = [...portfolio.windows.values()];
-        assert.equal(total(windows.map((window) => window.pnl)), portfolio.cash - BANKROLL);
-        assert.equal(total(portfolio.trades.map((trade) => trade.pnl)), portfolio.realised);
-        assert.equal(total(windows.map((window) => window.fees)), portfolio.feesPaid);
-      },
-    ),
+    fc.property(fc.array(step, { maxLength: 60 }), ends, (steps, winners) => {
+      const portfolio = play(steps, winners);
+      assert.equal(portfolio.positions.size, 0);
+      const windows = [...portfolio.windows.values()];
+      assert.equal(total(windows.map((window) => window.pnl)), portfolio.cash - BANKROLL);
+      assert.equal(portfolio.realised, portfolio.cash - BANKROLL);
+      assert.equal(total(windows.map((window) => window.fees)), portfolio.feesPaid);
+    }),
     { numRuns: 300 },
   );
+});
+
+Deno.test("the trades' results are the change of cash too, where no dust is left behind", () => {
+  const whole = step.map((s) => ({ ...s, size: Math.ceil(s.size / 10_000) * 10_000 }));
+  fc.assert(
+    fc.property(fc.array(whole, { maxLength: 60 }), ends, (steps, winners) => {
+      const portfolio = play(steps, winners);
+      assert.equal(total(portfolio.trades.map((trade) => trade.pnl)), portfolio.cash - BANKROLL);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("dust that cannot be sold ends the trade, is paid out with the window, and is no trade of its own", () => {
+  const portfolio = new Portfolio(BANKROLL);
+  portfolio.applyFill(buy(19.6078, 0.50), "w0", "up");
+  portfolio.applyFill(sell(19.60, 0.40), "w0", "up");
+  assert.deepEqual([portfolio.trades.length, portfolio.lossStreak], [1, 1]);
+  assert.equal(portfolio.sharesOf("w0.up"), 7_800);
+  portfolio.settle("w0", "up", START as Ms);
+  assert.deepEqual([portfolio.trades.length, portfolio.lossStreak], [1, 1]);
+  assert.equal(portfolio.cash, dollars(1000 - 19.6078 * 0.50 + 19.60 * 0.40 + 0.0078));
+  assert.equal(portfolio.window("w0").pnl, portfolio.cash - BANKROLL);
 });
 
 Deno.test("settling twice, or with the other winner afterwards, changes nothing", () => {
