@@ -9,7 +9,7 @@ import { Command } from "commander";
 import { COMMANDS } from "../commands/registry.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
-const SKIPPED = new Set([".git", "node_modules", "coverage"]);
+const SKIPPED = new Set([".git", "node_modules", "coverage", ".paper"]);
 const MAX_LINES = 600;
 
 interface Source {
