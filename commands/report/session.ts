@@ -17,7 +17,7 @@ import {
   tokenPrice,
   tone,
 } from "./format.ts";
-import { type Html, markup } from "./html.ts";
+import { type Html, markup, trusted } from "./html.ts";
 import type { LatencyStage, PriceChart, SessionReport, WindowRow } from "./model.ts";
 import type { Page } from "./page.ts";
 import {
@@ -164,11 +164,7 @@ function chartsSection(model: SessionReport, charts: readonly PriceChart[]): Sec
       `${one.note}${one.note === "" ? "" : ". "}Fills of Down are drawn at 1 − price.`,
       fillKey(),
     );
-    const open = index === opened
-      ? markup`
-        open
-      `
-      : null;
+    const open = trusted(index === opened ? " open" : "");
     return markup`<details${open}><summary><span class="slug">${one.slug}</span>${result}</summary>${figure}</details>\n`;
   });
   const note = charts.length < model.charts.length

@@ -21,26 +21,41 @@ function reasonOf(cause: unknown): string {
   return cause instanceof Error && cause.name === "NotCapable" ? "EACCES" : "unknown";
 }
 
+/** The file operations of a write; a test hands in failing ones. */
+export interface ReportFiles {
+  readonly mkdir: typeof mkdir;
+  readonly rename: typeof rename;
+  /** Creates `path` with `bytes`, synced: a full disk may show only then, and a rename must not outlive its data. */
+  readonly create: (path: string, bytes: Uint8Array) => Promise<void>;
+}
+
+async function create(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Writes `markup` to `path` through a temporary file in the same folder and a rename, so that a reader sees the old report
  * or the new one, never half of one. Folders on the way are made. Returns the bytes written. Throws REPORT_WRITE_FAILED
  * (exit 1) and leaves nothing behind.
  */
-export async function writeReport(path: string, html: string): Promise<{ readonly bytes: number }> {
+export async function writeReport(
+  path: string,
+  html: string,
+  files: ReportFiles = { mkdir, rename, create },
+): Promise<{ readonly bytes: number }> {
   const folder = dirname(path);
   const temporary = join(folder, `.report-${crypto.randomUUID()}.tmp`);
   const bytes = new TextEncoder().encode(html);
   try {
-    await mkdir(folder, { recursive: true });
-    const file = await open(temporary, "wx");
-    try {
-      await file.writeFile(bytes);
-      // A full disk may show only now; and a rename must not outlive the data it names.
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    await files.mkdir(folder, { recursive: true });
+    await files.create(temporary, bytes);
+    await files.rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
     const reason = reasonOf(cause);
