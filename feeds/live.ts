@@ -43,6 +43,11 @@ export interface LiveOptions {
   readonly limits?: FeedLimitOverrides;
   /** Called synchronously, once per frame, with an array of its own. A throw ends the session: see `done`. */
   readonly onEvents: (events: readonly MarketEvent[]) => void;
+  /**
+   * Called synchronously for every text frame of every socket, just before it is decoded. Frames that `onEvents` hears of
+   * come in the same order here. Must not throw.
+   */
+  readonly onFrame?: (feed: FeedName, raw: string, tReceive: Ms) => void;
   readonly log: FeedLog;
   readonly signal: AbortSignal;
   /** Default: all of `LIVE_FEEDS`. */
@@ -131,6 +136,7 @@ class Live implements LiveFeeds {
       network: this.network,
       limits: options.limits ?? {},
       log,
+      onFrame: options.onFrame ?? (() => {}),
       emit: (events) => this.fromFeed(events),
       onState: (event) => this.stateChanged(event),
     };

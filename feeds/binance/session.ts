@@ -65,6 +65,7 @@ export class BinanceSession {
       watch: watchOf(streams),
       onOpen: () => {},
       onFrame: (text, tReceive) => {
+        context.onFrame(feed, text, tReceive);
         const verdict = decodeBinanceFrame(text, venue, tReceive, this.state, this.sink);
         drain(this.sink, this.session.metrics, context.emit);
         if (this.state.shutdownAnnounced) {

@@ -1,5 +1,6 @@
 /** What every feed's session needs from outside. */
-import type { FeedStateEvent } from "../../core/events.ts";
+import type { FeedName, FeedStateEvent } from "../../core/events.ts";
+import type { Ms } from "../../core/units.ts";
 import type { Clock } from "../clock.ts";
 import type { VenueProfile } from "../venue_profile.ts";
 import type { FeedLimitOverrides } from "./limits.ts";
@@ -20,6 +21,8 @@ export interface FeedContext {
   readonly network: Network;
   readonly limits: FeedLimitOverrides;
   readonly log: FeedLog;
+  /** Every text frame, before it is decoded. */
+  readonly onFrame: (feed: FeedName, raw: string, tReceive: Ms) => void;
   readonly emit: EmitEvents;
   readonly onState: (event: FeedStateEvent) => void;
 }

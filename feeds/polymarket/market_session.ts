@@ -30,6 +30,7 @@ export class MarketSession {
       watch: new Map([[MARKET_STREAM, null]]),
       onOpen: () => this.opened(),
       onFrame: (text, tReceive) => {
+        context.onFrame("polymarket.market", text, tReceive);
         const verdict = decodeMarketFrame(text, tReceive, this.sink);
         drain(this.sink, this.session.metrics, context.emit);
         return verdict;

@@ -64,6 +64,7 @@ export class PolyboltSession {
         session.send(JSON.stringify({ op: "auth", rid: "a1", auth: credentials }));
       },
       onFrame: (text, tReceive) => {
+        context.onFrame("polymarket.prices", text, tReceive);
         const { verdict, control } = decodePolyboltFrame(text, tReceive, this.state, this.sink);
         drain(this.sink, this.session.metrics, context.emit);
         return control === null ? verdict : this.controlled(control, verdict);
