@@ -155,6 +155,7 @@ export async function runLive(
   try {
     while (!finished() && !stop.signal.aborted) {
       showProgress(progress, run, recorder, admission, clock.now() - startedAt);
+      for (const token of recorder.suspectTokens()) feeds.resync(token);
       const wait = clock.sleep(ms(Math.ceil(200 * clock.speed)), stop.signal).catch(() => {});
       await Promise.race([wait, feeds.done]);
     }

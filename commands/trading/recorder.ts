@@ -185,6 +185,17 @@ export class SessionRecorder {
     return this.windowRows().filter((row) => row.settled).length;
   }
 
+  /** Tokens whose book disagrees with the venue's stated best prices: their books want to be read again. */
+  suspectTokens(): string[] {
+    const tokens: string[] = [];
+    for (const { instrument, up, down, winner } of this.engine.windows.values()) {
+      if (winner !== null) continue;
+      if (up.suspect) tokens.push(instrument.upToken);
+      if (down.suspect) tokens.push(instrument.downToken);
+    }
+    return tokens;
+  }
+
   slugOf(conditionId: string): string {
     return this.windows.get(conditionId)?.instrument.slug ?? conditionId;
   }
