@@ -310,10 +310,9 @@ export class Engine {
     order.filledCash = (order.filledCash + event.cash) as Usdc;
     order.fee = (order.fee + event.fee) as Usdc;
     const { conditionId, outcome } = order.intent;
-    this.portfolio.applyFill(event, conditionId, outcome);
-    // The fill's answer was still under way when the window was resolved: its shares were paid out with the others.
     const winner = this.windows.get(conditionId)?.winner ?? null;
-    if (winner !== null) this.portfolio.settle(conditionId, winner, event.tReceive);
+    if (winner === null) this.portfolio.applyFill(event, conditionId, outcome);
+    else this.portfolio.applyLateFill(event, conditionId, outcome, winner);
     this.updateStops();
   }
 

@@ -76,12 +76,30 @@ export class Portfolio {
     return result;
   }
 
-  applyFill(fill: FillEvent, conditionId: string, outcome: Outcome): void {
+  private count(fill: FillEvent, conditionId: string): WindowResult {
     const window = this.window(conditionId);
     window.fills++;
     window.fees = add(window.fees, fill.fee);
     window.volume = add(window.volume, fill.cash);
     this.feesPaid = add(this.feesPaid, fill.fee);
+    return window;
+  }
+
+  /**
+   * A fill that was made before its window was resolved and told after it. The venue has paid out what was bought and
+   * not what was sold; our settlement, which did not know of it, is put right in cash and in the window's result.
+   */
+  applyLateFill(fill: FillEvent, conditionId: string, outcome: Outcome, winner: Outcome): void {
+    const window = this.count(fill, conditionId);
+    const payout = outcome === winner ? notional(fill.size, PRICE_ONE) : 0;
+    const pnl = (fill.side === "buy" ? payout - fill.cash : fill.cash - payout) - fill.fee;
+    this.cash = add(this.cash, pnl);
+    window.pnl = add(window.pnl, pnl);
+    this.realised = add(this.realised, pnl);
+  }
+
+  applyFill(fill: FillEvent, conditionId: string, outcome: Outcome): void {
+    const window = this.count(fill, conditionId);
     let position = this.positions.get(fill.token);
     if (position === undefined) {
       position = {
