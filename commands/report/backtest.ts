@@ -80,7 +80,7 @@ function strategyTable(model: BacktestReport): Html {
       num("Fees"),
       num("Win rate"),
       num("Profit factor"),
-      num("Sharpe/window"),
+      num("Sharpe per window"),
       num("Max drawdown"),
       num("Best 20 trades"),
       num("PnL without"),
@@ -270,7 +270,7 @@ function pnlHistogram(strategy: StrategyResult): Html {
     xTicks: ticks(low, high, 3).map((tick) => ({ at: at(tick), text: decimal(tick, digits) })),
     xLabel: "result of a window (pUSD)",
     yLabel: "windows",
-    marks: low < 0 && high > 0 ? [{ at: at(0), text: "0" }] : [],
+    marks: low < 0 && high > 0 ? [{ at: at(0), text: "0", anchor: "middle" }] : [],
   });
   const idle = strategy.windowPnl.length - values.length;
   return markup`<figure><h3>${strategy.name}</h3>${svg}<figcaption>${count(values.length)} windows; ${

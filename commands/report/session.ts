@@ -155,9 +155,9 @@ function chartsSection(model: SessionReport, charts: readonly PriceChart[]): Sec
     const row = rows.get(one.slug);
     const result = row === undefined
       ? null
-      : markup`<span>ended ${name(row.outcome)}</span><span>${count(row.fills)} fills</span><span class="${
-        tone(row.pnl)
-      }">${signedMoney(row.pnl)} pUSD</span>`;
+      : markup`<span>${row.outcome === null ? "not settled" : `ended ${name(row.outcome)}`}</span><span>${
+        count(row.fills)
+      } fills</span><span class="${tone(row.pnl)}">${signedMoney(row.pnl)} pUSD</span>`;
     const figure = chart(
       `window-${index}`,
       `Prices of Up in ${one.slug}`,
@@ -196,7 +196,10 @@ function latencyChart(stage: LatencyStage, low: number, high: number): Html {
     })),
     xLabel: "duration (logarithmic)",
     yLabel: "count",
-    marks: [{ at: at(stage.p50Us), text: "p50" }, { at: at(stage.p99Us), text: "p99" }],
+    marks: [
+      { at: at(stage.p50Us), text: "p50", anchor: "end" },
+      { at: at(stage.p99Us), text: "p99", anchor: "start" },
+    ],
   });
   return markup`<figure><h3>${stage.stage}</h3>${svg}</figure>`;
 }

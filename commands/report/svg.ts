@@ -20,7 +20,12 @@ export interface BarChart {
   readonly xTicks: readonly { readonly at: number; readonly text: string }[];
   readonly xLabel: string;
   readonly yLabel: string;
-  readonly marks: readonly { readonly at: number; readonly text: string }[];
+  readonly marks: readonly {
+    readonly at: number;
+    readonly text: string;
+    /** On which side of the line the text stands. */
+    readonly anchor: "start" | "middle" | "end";
+  }[];
 }
 
 const BOX = { width: 360, height: 200, left: 44, right: 12, top: 20, bottom: 40 } as const;
@@ -72,7 +77,7 @@ export function barChart(spec: BarChart): Html {
         x(mark.at),
         BOX.top - 6,
         mark.text,
-        "middle",
+        mark.anchor,
         ' class="strong"',
       )
     }
