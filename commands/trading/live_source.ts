@@ -131,6 +131,7 @@ export async function runLive(
   const { clock } = run;
   const startedAt = clock.now();
   const progress = ctx.progress("trade");
+  let frameUs = NaN;
   // The feeds outlive the stop for a moment, so that answers under way still find a clock.
   const feeds = await openLive({
     profile: run.profile,
@@ -141,7 +142,12 @@ export async function runLive(
     limits: feedLimits(ctx),
     log: ctx.log,
     signal: new AbortController().signal,
-    onEvents: (events) => recorder.frame(events.filter((event) => admission.take(event))),
+    onFrame: () => frameUs = clock.monotonicUs(),
+    onEvents: (events) => {
+      recorder.frame(events.filter((event) => admission.take(event)), frameUs);
+      // Events without a frame of their own (clock, strikes) must not be timed from an old one.
+      frameUs = NaN;
+    },
   });
   const series = run.assets.length * run.durations.length;
   const finished = (): boolean => {
