@@ -2,7 +2,7 @@
 import { COIN_BRIER } from "../../core/stats/brier.ts";
 import { MICRO } from "../../core/units.ts";
 import { equityCurves } from "./chart_data.ts";
-import { count, DASH, dateTime, decimal, money, percent, signedMoney, span, tone } from "./format.ts";
+import { count, DASH, dateTime, decimal, money, percent, signedMoney, tone } from "./format.ts";
 import { type Html, markup } from "./html.ts";
 import { figureLimits } from "./limits.ts";
 import type { BacktestReport, StrategyResult } from "./model.ts";
@@ -42,8 +42,7 @@ function header(model: BacktestReport): Html {
     tiles([
       { label: "Strategies", value: count(model.strategies.length) },
       { label: "Windows", value: count(windows), sub: `in ${count(model.tapes.length)} recordings` },
-      { label: "Events", value: count(model.events), sub: `in ${span(model.durationMs)}` },
-      { label: "Speed", value: count(model.eventsPerSecond), unit: "events/s" },
+      { label: "Events", value: count(model.events) },
     ])
   }`;
 }

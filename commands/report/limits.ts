@@ -47,7 +47,7 @@ export function figureLimits(model: BacktestReport): string[] {
     );
   }
   const ends = model.tapes.flatMap((tape) => tape.toMs === null ? [] : [tape.toMs as number]);
-  if (ends.length > 0) {
+  if (ends.length > 0 && model.generatedAt !== null) {
     const days = Math.floor((model.generatedAt - Math.max(...ends)) / 86_400_000);
     if (days >= 1) {
       lines.push(

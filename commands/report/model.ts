@@ -15,7 +15,8 @@ export interface ReportWarning {
 
 /** Parts that both kinds of report share. */
 interface ReportCommon {
-  readonly generatedAt: Ms;
+  /** null: not stated, so that the same input gives the same file. */
+  readonly generatedAt: Ms | null;
   /** Version of poly-edge that made it. */
   readonly version: string;
   readonly venue: string;
@@ -192,8 +193,6 @@ export interface BacktestReport extends ReportCommon {
   /** What this run in particular cannot show; the report adds what follows from its own figures. */
   readonly limits: readonly string[];
   readonly events: number;
-  readonly eventsPerSecond: number;
-  readonly durationMs: number;
   readonly seed: number;
 }
 

@@ -24,7 +24,7 @@ export interface Page {
   readonly sections: readonly Section[];
   readonly charts: Readonly<Record<string, ChartSpec>>;
   readonly version: string;
-  readonly generatedAt: number;
+  readonly generatedAt: number | null;
 }
 
 /** uPlot with its licence text in place of the one-line banner, whose link would be the file's only outside address. */
@@ -76,10 +76,8 @@ export function renderPage(page: Page): string {
         </main>
         <footer>
           <div
-            class="wrap">Made by poly-edge ${page.version} on ${
-    dateTime(
-      page.generatedAt,
-    )
+            class="wrap">Made by poly-edge ${page.version}${
+    page.generatedAt === null ? "" : ` on ${dateTime(page.generatedAt)}`
   }. All times are UTC, all money is pUSD. This file is complete: it loads nothing.</div>
         </footer>
         <script type="application/json" id="report-data">${embedJson({ charts: page.charts })}</script>

@@ -9,7 +9,7 @@ import {
 import { type BootstrapInterval, bootstrapWindows } from "../../core/stats/bootstrap.ts";
 import { type Performance, summarise } from "../../core/stats/performance.ts";
 import { seededRandom } from "../../core/random.ts";
-import { formatUsdc, type Ms, ms, type Usdc } from "../../core/units.ts";
+import { formatUsdc, type Ms, type Usdc } from "../../core/units.ts";
 import type { CommandContext } from "../command.ts";
 import { countText, facts, moneyText, paint, percentText, signedMoneyText, table } from "../output.ts";
 import type { BacktestReport, ForecasterScore } from "../report/model.ts";
@@ -113,10 +113,9 @@ const forecaster = (name: string, score: BrierScore): ForecasterScore => ({
 
 /** The model of the HTML report. It holds no speed and no time of day: the same tapes give the same file. */
 export function backtestReport(ctx: CommandContext, outcome: BacktestOutcome): BacktestReport {
-  const last = Math.max(0, ...outcome.tapes.map((tape) => tape.manifest.to ?? 0));
   return {
     kind: "backtest",
-    generatedAt: ms(last),
+    generatedAt: null,
     version: VERSION,
     venue: "recordings",
     basis: BASIS,
@@ -158,8 +157,6 @@ export function backtestReport(ctx: CommandContext, outcome: BacktestOutcome): B
       ? ["On tapes with one candle a minute the fair value works with a price up to two minutes old."]
       : [],
     events: outcome.events,
-    eventsPerSecond: 0,
-    durationMs: 0,
     seed: outcome.settings.seed,
   };
 }

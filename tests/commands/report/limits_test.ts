@@ -43,7 +43,7 @@ Deno.test("figureLimits() names absent inputs once and the age of the newest rec
     windows: 1,
     events: 1,
     fromMs: null,
-    toMs: ms(emptyBacktest.generatedAt - 10 * 86_400_000),
+    toMs: ms((emptyBacktest.generatedAt ?? 0) - 10 * 86_400_000),
     absent: ["fast book"],
   };
   const lines = figureLimits({

@@ -63,8 +63,6 @@ export const emptyBacktest: BacktestReport = {
   assumptions: [],
   limits: [],
   events: 0,
-  eventsPerSecond: 0,
-  durationMs: 0,
   seed: 1,
 };
 
