@@ -8,7 +8,7 @@ import { renderReport } from "./report/report.ts";
 import { writeReport } from "./report/write.ts";
 import { attach, examples } from "./run.ts";
 import { type BacktestOutcome, runBacktest } from "./trading/backtest.ts";
-import { backtestData, backtestReport, backtestText } from "./trading/backtest_results.ts";
+import { backtestData, backtestReport, backtestText, eventsPerSecond } from "./trading/backtest_results.ts";
 import { resolveTapes } from "./trading/tape_paths.ts";
 
 const DEFAULT_SEED = 42;
@@ -83,6 +83,12 @@ async function backtest(
         "--stops applies them.",
     });
   }
+  ctx.log.info("tapes read", {
+    events: outcome.events,
+    eventsPerSecond: eventsPerSecond(outcome),
+    strategies: settings.strategies.length,
+    peakRssBytes: outcome.peakRssBytes,
+  });
   const report = typeof options["report"] === "string" ? options["report"] : null;
   if (report !== null) await writeReport(report, renderReport(backtestReport(ctx, outcome)));
   return {

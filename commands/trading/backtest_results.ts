@@ -1,4 +1,5 @@
 /** A backtest's outcome as `data`, as text and as the report's model. Everything but speed is the same in every run. */
+import { createHash } from "node:crypto";
 import {
   BRIER_FRACTIONS,
   brierRows,
@@ -36,8 +37,22 @@ function judge(outcome: BacktestOutcome): Judged[] {
   });
 }
 
-/** The contract's `data` of `backtest`. */
+/** The contract's `data` of `backtest`. Speed and memory come after the hash of everything that repeats exactly. */
 export function backtestData(outcome: BacktestOutcome): Record<string, unknown> {
+  const results = resultsOf(outcome);
+  return {
+    ...results,
+    resultsHash: createHash("sha256").update(JSON.stringify(results)).digest("hex"),
+    eventsPerSecond: eventsPerSecond(outcome),
+    peakRssBytes: outcome.peakRssBytes,
+  };
+}
+
+/** Tape events per wall second, all strategies together. */
+export const eventsPerSecond = (outcome: BacktestOutcome): number =>
+  Math.round(outcome.events / Math.max(0.001, outcome.durationMs / 1000));
+
+function resultsOf(outcome: BacktestOutcome): Record<string, unknown> {
   return {
     strategies: judge(outcome).map(({ totals, performance, interval }) => ({
       name: totals.name,
@@ -81,8 +96,6 @@ export function backtestData(outcome: BacktestOutcome): Record<string, unknown> 
       outOfOrder: tape.outOfOrder,
     })),
     events: outcome.events,
-    eventsPerSecond: Math.round(outcome.events / Math.max(0.001, outcome.durationMs / 1000)),
-    peakRssBytes: outcome.peakRssBytes,
     interrupted: outcome.interrupted,
   };
 }
@@ -214,19 +227,13 @@ export function backtestText(ctx: CommandContext, outcome: BacktestOutcome, repo
       number(difference[i]?.standardError),
     ]),
   });
-  const seconds = outcome.durationMs / 1000;
   return [
     strategies,
     brier,
     pen.dim(`basis: ${BASIS}`),
     facts([
       ["tapes", outcome.tapes.map((tape) => tape.name).join(", ")],
-      [
-        "events",
-        `${countText(outcome.events)} in ${seconds.toFixed(1)} s, ${
-          countText(outcome.events / Math.max(0.001, seconds))
-        } a second through ${outcome.strategies.length} strategies`,
-      ],
+      ["events", countText(outcome.events)],
       ...(report === null ? [] : [["report", report] as const]),
     ], ctx.color),
   ].join("\n\n");
