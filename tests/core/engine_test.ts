@@ -302,6 +302,25 @@ Deno.test("buying Down pays Down's own ask and one tick of slippage, from its ow
   assert.deepEqual([order.bornAt, order.maxAge], [T, 1000]);
 });
 
+Deno.test("Kelly stakes on the probability of the side it buys, and nothing on one that has none", () => {
+  const spend = (action: typeof WANT_UP | typeof WANT_DOWN, probabilityUp: number) => {
+    const wish = planned([{ from: T, action }]);
+    const policy = scripted((view) => {
+      view.probabilityUp = probabilityUp;
+      return wish.decide(view);
+    }, { statesProbability: true });
+    const rig = engineRig({ policy, sizing: { mode: "kelly", fraction: 0.25 } });
+    rig.run([...market(), clock(T)]);
+    return rig.decisions[0]!.intent.spend / 1e6;
+  };
+  // Down costs 0.50 + 0.0175: a quarter of (0.6 - 0.5175) / 0.4825 of 1000, less its fee.
+  assert.equal(spend(WANT_DOWN, 0.4), Math.floor(250 * (0.6 - 0.5175) / 0.4825 / 1.035 * 100) / 100);
+  assert.equal(spend(WANT_DOWN, 0.6), 0);
+  const cost = 0.51 + 0.07 * 0.51 * 0.49;
+  assert.equal(spend(WANT_UP, 0.6), Math.floor(250 * (0.6 - cost) / (1 - cost) * 0.51 / cost * 100) / 100);
+  assert.equal(spend(WANT_UP, NaN), 0);
+});
+
 Deno.test("slippage never leaves the grid, and a sale is of whole hundredths", () => {
   const edge = engineRig({ policy: planned([{ from: T, action: WANT_UP }]), slippageTicks: 3 });
   const [buy] = edge.run([windowEvent(START), ...bothBooks(T - 10, [[0.97, 100]], [[0.98, 100]]), clock(T)]);

@@ -113,21 +113,22 @@ Deno.test("a strike teaches the basis where no oracle is seen: strike minus the 
 Deno.test("in the last sixty seconds the printed part is the oracle's, second by second", () => {
   const now = END - 20_000;
   const s = scene(now);
-  s.window.strike = strike(100_010);
   // Prints of the seconds END-70 .. END-22 (two seconds late): only those after END-60 count, 38 of them.
   for (let t = END - 70_000; t <= END - 22_000; t += 1000) {
-    s.asset.onOracle(oraclePrice(t, "spot", t <= END - 60_000 ? "50000" : "100020"));
+    s.asset.onOracle(oraclePrice(t, "spot", t <= END - 60_000 ? "100010" : "100020"));
   }
   const spot = 100_000 + s.asset.basis;
-  const expected = fairUp({
-    ...plain,
+  s.window.strike = strike((38 * 100_020 + 22 * spot) / 60 + 1);
+  const known = {
     spot,
-    strike: 100_010,
+    strike: s.window.strike.value,
     secondsLeft: 20,
     fixedMean: 100_020,
     fixedSeconds: 38,
-  });
-  near(fairForWindow(s.asset, s.window, now), expected);
+  };
+  const expected = fairUp({ ...plain, ...known, volPerSqrtSecond: s.asset.volPerSqrtSecond() });
+  assert.ok(expected > 0.2 && expected < 0.5, `${expected}`);
+  near(fairForWindow(s.asset, s.window, now), expected, 1e-9);
 });
 
 Deno.test("without oracle prints the fast market stands in for the printed part, basis included", () => {

@@ -374,6 +374,25 @@ Deno.test("the drawdown latch stays although the equity recovers and rises above
   assert.equal(rig.decisions.at(-1)!.refusal?.code, "DRAWDOWN_LATCH");
 });
 
+Deno.test("the first latch is the one that stays: a later limit does not rename it", () => {
+  const rig = engineRig({
+    policy: planned([wantUp(T)]),
+    limits: limits({ maxDrawdownFraction: 0.01, maxConsecutiveLosses: 1 }),
+  });
+  rig.run([...fallen, clock(T + 200)]);
+  assert.equal(rig.engine.latch, "DRAWDOWN_LATCH");
+  // The equity is above its old peak, so only the streak is over its limit.
+  rig.run([
+    ...bothBooks(T + 300, [[0.90, 1000]], [[0.91, 1000]]),
+    windowEvent(T + 310, OTHER),
+    resolvedEvent(END + 1000, "up"),
+  ]);
+  rig.engine.portfolio.lossStreak = 3;
+  rig.run([clock(END + 2000)]);
+  assert.equal(rig.engine.latch, "DRAWDOWN_LATCH");
+  assert.equal(rig.engine.firstStop?.code, "DRAWDOWN_LATCH");
+});
+
 Deno.test("the loss streak latch stays although a later window wins", () => {
   const rig = engineRig({
     policy: planned([wantUp(T), wantUp(T, OTHER.conditionId)]),
