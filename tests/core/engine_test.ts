@@ -134,6 +134,9 @@ Deno.test("the closing print against the strike, to the eighteenth digit, gives 
   assert.equal(winner("90123.450000000000000000"), "down");
   assert.equal(winner("90123.450000000000000002"), "up");
   assert.equal(winner("90123.45"), "down");
+  const rig = engineRig();
+  rig.run([...market(), strike, twap(END, "90200"), twap(END + 1000, "90000")]);
+  assert.equal(windowOf(rig).provisionalWinner, "up", "later prints are another window's");
   assert.equal(winner("90200", { asset: "eth" }), null, "another asset's print");
   assert.equal(winner("90200", { provider: "pyth" }), null, "another oracle's print");
   assert.equal(winner("90200", { kind: "spot" }), null, "a spot print");
@@ -238,6 +241,23 @@ Deno.test("settled windows are forgotten a minute after their end, unresolved on
   rig.run([resolvedEvent(END + 36_000_100, "up")]);
   assert.deepEqual(known(END + 36_000_200), []);
   assert.equal(rig.engine.portfolio.cash, dollars(1000 + 40 * 0.49));
+});
+
+Deno.test("a window with an order under way is not forgotten, and the order's fill still finds it", () => {
+  const rig = engineRig({ policy: planned([{ from: T, action: WANT_UP }]) });
+  rig.run([...market(), clock(T), resolvedEvent(END + 1000, "up"), clock(END + 600_000)]);
+  assert.equal(rig.engine.windows.size, 1);
+  rig.run([...filled(END + 600_100, "o1", "buy", 0.51, 40), clock(END + 600_200)]);
+  assert.equal(rig.engine.portfolio.cash, dollars(1000 + 40 * 0.49));
+  assert.equal(rig.engine.windows.size, 0);
+});
+
+Deno.test("drawdown is measured from the highest equity seen", () => {
+  const rig = holding();
+  rig.run([...bothBooks(T + 200, [[0.91, 10]], [[0.92, 10]]), clock(T + 300)]);
+  assert.equal(rig.engine.peakEquity, dollars(1000 + 40 * 0.40));
+  rig.run([...bothBooks(T + 400, [[0.41, 10]], [[0.42, 10]]), clock(T + 500)]);
+  assert.equal(rig.engine.maxDrawdown, dollars(40 * 0.50));
 });
 
 Deno.test("a hundred windows leave nothing behind", () => {
@@ -393,6 +413,12 @@ Deno.test("the policy sees both books, the clock, the velocity and the fair valu
     fairUp: 1,
     probabilityUp: NaN,
   });
+  rig.run([clock(T + 1000), clock(T + 1500), clock(T + 2000), clock(T + 2500)]);
+  assert.deepEqual(
+    seen.slice(-4).map((view) => view.velocity),
+    [0.04, 0.04, 0.04, 0],
+    "it looks back two seconds",
+  );
 });
 
 Deno.test("a recording of one token gives both books, each with its mark", () => {

@@ -148,6 +148,13 @@ Deno.test("FAK takes what is there and kills the rest", () => {
   assert.equal(d.exchange.openOrders, 0);
 });
 
+Deno.test("a displayed size below the venue's four decimals is not bought to the millionth", () => {
+  const d = desk(market([[0.50, 100]], [[0.51, 10.000099]]));
+  d.send(submit());
+  d.until(S + 1000);
+  assert.deepEqual(fillsOf(d.answers).map((fill) => fill.size), [10_000_000]);
+});
+
 Deno.test("FAK and FOK with nothing at their limit are refused on arrival, without a hold", () => {
   for (const orderType of ["FAK", "FOK"] as const) {
     const d = desk(market([[0.50, 100]], [[0.52, 10]]));
@@ -391,6 +398,15 @@ Deno.test("a finer tick that the venue announces is taken up, and the book waits
   d.show(bookEvent(S + 300, UP, [[0.50, 10]], [[0.512, 100]]));
   d.send(submit({ orderId: "o2", limit: p(0.515) }), S + 300);
   assert.equal(d.until(S + 1000)[1]?.split(" ")[3], "19.5312@0.512");
+  // 19.5312 x 0.512 = 9.9999744: a buyer pays the millionth, a seller does not get it.
+  assert.equal(fillsOf(d.answers)[0]!.cash, 9_999_975);
+  d.show(bookEvent(S + 1100, UP, [[0.511, 100]], [[0.512, 100]]));
+  d.send(submit({ orderId: "odd", outcome: "up", limit: p(0.512), spend: dollars(2.57) }), S + 1100);
+  d.until(S + 2000);
+  assert.equal(
+    d.exchange.cash,
+    1_000_000_000 - fillsOf(d.answers).reduce((sum, fill) => sum + fill.cash + fill.fee, 0),
+  );
 });
 
 Deno.test("a market without a fee schedule takes no order", () => {
@@ -458,6 +474,7 @@ Deno.test("GTD ends at its time: resting from the start, left over from a match,
   const late = desk(market([[0.49, 100]], [[0.51, 100]]));
   late.send(gtd({ expireAt: S - 5000 as Ms }));
   assert.deepEqual(late.until(S + 9000), ["+100 o1 live", "+100 o1 expired"]);
+  assert.ok(late.answers[1]!.tExchange >= late.answers[0]!.tExchange, "it cannot end before it began");
   for (const d of [rest, part, late]) assert.equal(d.exchange.openOrders, 0);
 });
 

@@ -132,6 +132,10 @@ Deno.test("bars fill the history before the first tick: the close holds from its
   near(feature(s, "returns_10m", START + 100), 50 * (100_400 / 100_010 - 1), 1e-9);
   assert.ok(!Number.isNaN(feature(s, "vol_regime", START + 100)));
   assert.ok(!Number.isNaN(s.asset.volPerSqrtSecond()));
+  assert.ok(
+    !Number.isNaN(feature(s, "vol_expansion", START + 100)),
+    "a minute's bar stands for twelve samples",
+  );
 });
 
 Deno.test("a closed bar that arrives after a newer price does not rewrite the past, a forming one counts as now", () => {

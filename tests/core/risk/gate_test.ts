@@ -6,7 +6,7 @@ import { WindowState } from "../../../core/features/window_state.ts";
 import type { Instrument } from "../../../core/market/instrument.ts";
 import { CLOSE, WANT_UP } from "../../../core/policy/policy.ts";
 import { checkSubmit, GATE_CODES, type GateCode } from "../../../core/risk/gate.ts";
-import type { Ms, Price } from "../../../core/units.ts";
+import type { Ms, Price, Usdc } from "../../../core/units.ts";
 import {
   at,
   bookEvent,
@@ -301,6 +301,31 @@ Deno.test("limits hold to the millionth: an order that costs exactly the limit i
   }
 });
 
+Deno.test("an order may take the last millionth of free money, and not one more", () => {
+  const cost = micro(24.17 * 1.07);
+  const sent = (bankroll: number) =>
+    engineRig({ policy: planned([wantUp(T)]), limits: WIDE, bankroll: bankroll as Usdc }).run([
+      ...market(),
+      clock(T),
+    ]);
+  assert.equal(sent(cost).length, 1);
+  assert.equal(sent(cost - 1).length, 0);
+});
+
+Deno.test("what is too little to sell still counts against the market's limit, its fee included", () => {
+  const held = micro(4.99 * 0.51 + 0.08);
+  for (
+    const [limit, sent] of [[held + micro(24.17 * 1.07), 1], [held + micro(24.17 * 1.07) - 1, 0]] as const
+  ) {
+    const rig = engineRig({
+      policy: planned([wantUp(T), wantUp(T + 100)]),
+      limits: limits({ maxPositionPerMarket: limit as Usdc }),
+    });
+    rig.run([...market(), clock(T), ...filled(T + 50, "o1", "buy", 0.51, 4.99, { fee: dollars(0.08) })]);
+    assert.equal(rig.run([clock(T + 100)]).length, sent);
+  }
+});
+
 Deno.test("ages hold to the millisecond: at the limit an input is still fresh", () => {
   const sent = (c: Case) => {
     const needs = { fast: false, oracle: false, strike: false, ...c.needs };
@@ -311,6 +336,10 @@ Deno.test("ages hold to the millisecond: at the limit an input is still fresh", 
   assert.equal(sent({ needs: { fast: true }, events: [fastPrice(T - 5000, 1), ...market(), clock(T)] }), 1);
   const oracle = oraclePrice(T - 10_000, "spot", "1");
   assert.equal(sent({ needs: { oracle: true }, events: [oracle, ...market(), clock(T)] }), 1);
+  // The newest input counts: an old book with a fresh fast price is a fresh signal for a policy that needs it.
+  const fresh = { events: [...market({}, T - 300), fastPrice(T - 10, 1), clock(T)] };
+  assert.equal(sent(fresh), 0);
+  assert.equal(sent({ ...fresh, needs: { fast: true } }), 1);
   const blackout = {
     wishes: [wantUp(END - 10_000)],
     events: [...market({}, END - 10_005), clock(END - 10_000)],
