@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
 import { ASSETS, DURATIONS } from "../core/market/instrument.ts";
+import { parseFault } from "../fixtures/venue/faults_spec.ts";
 import { type RunningVenue, startVenue, type VenueOptions } from "../fixtures/venue/venue.ts";
 import { SIM_DEFAULT_PORT } from "../feeds/venue_profile.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
@@ -31,12 +32,19 @@ export function register(program: Command): void {
       .option("--signal <share>", "share of price variance that the futures book announces, 0 to 0.9", "0.1")
       .option("--asset <list>", "assets to serve", ASSETS.join(","))
       .option("--duration <list>", "window lengths to serve", DURATIONS.join(","))
+      .option(
+        "--fault <spec>",
+        "misbehave: KIND@TARGET[,key=value], may be repeated; see docs/simulated-venue.md",
+        (spec: string, before: string[]) => [...before, spec],
+        [],
+      )
       .option("--for <duration>", "stop after this long (wall time)")
       .addHelpText(
         "after",
         examples([
           "sim --seed 7",
           "sim --seed 7 --speed 15 --asset btc,eth --duration 5m",
+          "sim --seed 7 --fault freeze@polymarket.market,start=30s,for=20s",
           "sim --port 0 --for 30s --json",
         ]),
       ),
@@ -76,6 +84,13 @@ function parseLag(text: string): number {
   });
 }
 
+/** Checked here, so that a misspelt fault is told before anything is started. Throws FAULT_UNKNOWN. */
+function faultsOf(given: unknown): string[] {
+  const specs = Array.isArray(given) ? given.map(String) : [];
+  for (const spec of specs) parseFault(spec);
+  return specs;
+}
+
 interface Settings {
   readonly venue: VenueOptions;
   readonly forMs: number | null;
@@ -95,6 +110,7 @@ function settingsOf(options: Record<string, unknown>): Settings {
       signal: parseNumber(text("signal") ?? "0.1", "--signal", 0, 0.9),
       assets: parseAssets(text("asset") ?? ""),
       durations: parseWindows(text("duration") ?? ""),
+      faults: faultsOf(options["fault"]),
       version: VERSION,
     },
     forMs: text("for") === undefined ? null : parseSpan(text("for")!, "--for"),
@@ -138,6 +154,7 @@ function factsOf(venue: RunningVenue, wanted: VenueOptions) {
     lagMs: wanted.lagMs,
     assets: wanted.assets,
     durations: wanted.durations,
+    faults: wanted.faults ?? [],
     port: venue.port,
     endpoints: venue.endpoints,
   };
