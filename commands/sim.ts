@@ -34,7 +34,7 @@ export function register(program: Command): void {
       .option("--duration <list>", "window lengths to serve", DURATIONS.join(","))
       .option(
         "--fault <spec>",
-        "misbehave: KIND@TARGET[,key=value], may be repeated; see docs/simulated-venue.md",
+        "misbehave: KIND@TARGET[,key=value], may be repeated; see docs/simulated_venue.md",
         (spec: string, before: string[]) => [...before, spec],
         [],
       )
