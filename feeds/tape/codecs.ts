@@ -16,7 +16,10 @@ export interface TapeDecoder {
 /** A decoder with the state of one tape (sequence numbers, prints already seen). */
 export function tapeDecoder(): TapeDecoder {
   const sink = newSink();
-  const binance = newBinanceState();
+  // One state per socket, as live: futures and spot count their trades apart.
+  const futuresPublic = newBinanceState();
+  const futuresMarket = newBinanceState();
+  const spot = newBinanceState();
   const prices = newPolyboltState();
   const run = (feed: FeedName, raw: string, tReceive: Ms): void => {
     switch (feed) {
@@ -25,10 +28,11 @@ export function tapeDecoder(): TapeDecoder {
       case "polymarket.prices":
         return void decodePolyboltFrame(raw, tReceive, prices, sink);
       case "binance.futures.public":
+        return void decodeBinanceFrame(raw, "binance-futures", tReceive, futuresPublic, sink);
       case "binance.futures.market":
-        return void decodeBinanceFrame(raw, "binance-futures", tReceive, binance, sink);
+        return void decodeBinanceFrame(raw, "binance-futures", tReceive, futuresMarket, sink);
       case "binance.spot":
-        return void decodeBinanceFrame(raw, "binance-spot", tReceive, binance, sink);
+        return void decodeBinanceFrame(raw, "binance-spot", tReceive, spot, sink);
       case "deribit":
         sink.ignored++;
     }

@@ -12,6 +12,8 @@ import type { Ms } from "../../core/units.ts";
 
 export const TAPE_SCHEMA = "poly-edge-tape/1";
 export const MANIFEST_NAME = "tape.json";
+/** `layout` of tapes that `record` wrote. */
+export const RECORDED_LAYOUT = "recorded";
 /** What the first file's chain link is built upon. */
 export const CHAIN_START = "0".repeat(64);
 

@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { OperationError } from "../../core/errors.ts";
+import { isMemberFile, walkMembers } from "./members.ts";
 
 /** A line longer than this is no recording; it would only fill memory. */
 const MAX_LINE = 16 * 1024 * 1024;
@@ -17,14 +18,33 @@ export function isTorn(error: unknown): boolean {
     (error instanceof Error && /unexpected end of file/.test(error.message));
 }
 
-async function isGzip(path: string): Promise<boolean> {
+async function kindOf(path: string): Promise<"plain" | "gzip" | "members"> {
   const file = await open(path, "r");
   try {
-    const magic = new Uint8Array(2);
-    const { bytesRead } = await file.read(magic, 0, 2, 0);
-    return bytesRead === 2 && magic[0] === 0x1f && magic[1] === 0x8b;
+    const head = new Uint8Array(32);
+    const { bytesRead } = await file.read(head, 0, head.length, 0);
+    if (bytesRead < 2 || head[0] !== 0x1f || head[1] !== 0x8b) return "plain";
+    return isMemberFile(head.subarray(0, bytesRead)) ? "members" : "gzip";
   } finally {
     await file.close();
+  }
+}
+
+/** A recorded segment: whole members only, so that reading it before and after a repair gives the same lines. */
+async function* memberLines(path: string, onTorn: (() => void) | undefined): AsyncGenerator<string[]> {
+  for await (const member of walkMembers(path)) {
+    if (member.kind === "member") yield member.text.slice(0, -1).split("\n");
+    else if (onTorn !== undefined) onTorn();
+    else {
+      const cut = member.kind === "cut";
+      throw new OperationError({
+        code: cut ? "FILE_TORN" : "FILE_DAMAGED",
+        message: `Cannot read ${path} to its end: ${
+          cut ? "the compressed data stops in the middle" : `the bytes from ${member.offset} on are damaged`
+        }`,
+        hint: "The file was cut or changed; copy it again. What stands before that place can be read.",
+      });
+    }
   }
 }
 
@@ -77,9 +97,11 @@ export async function* lineBatches(path: string, options: LineOptions = {}): Asy
   let rest = "";
   const decoder = new TextDecoder();
   try {
+    const kind = await kindOf(path);
+    if (kind === "members") return yield* memberLines(path, options.onTorn);
     const bytes = createReadStream(path, { highWaterMark: 1 << 18 });
     const failed = (error: Error) => source.destroy(error);
-    const source = await isGzip(path) ? bytes.pipe(createGunzip({ chunkSize: 1 << 18 })) : bytes;
+    const source = kind === "gzip" ? bytes.pipe(createGunzip({ chunkSize: 1 << 18 })) : bytes;
     if (source !== bytes) bytes.on("error", failed);
     try {
       for await (const chunk of source) {

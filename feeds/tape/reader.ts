@@ -1,11 +1,19 @@
 /** Reads a tape in `tReceive` order with flat memory. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { OperationError } from "../../core/errors.ts";
 import type { FeedName, MarketEvent } from "../../core/events.ts";
 import type { Ms } from "../../core/units.ts";
 import { decodeLine } from "./event_codec.ts";
-import { isRawFrame, type Manifest, MANIFEST_NAME, parseManifest, type TapeEntry } from "./format.ts";
+import { isBeingRecorded, unlistedSegments } from "./files.ts";
+import {
+  isRawFrame,
+  type Manifest,
+  MANIFEST_NAME,
+  parseManifest,
+  RECORDED_LAYOUT,
+  type TapeEntry,
+} from "./format.ts";
 import { fileError, lineBatches } from "./lines.ts";
 
 /** Turns one raw frame into events; an empty array when the frame means nothing to us. */
@@ -50,14 +58,6 @@ export async function isTape(path: string): Promise<boolean> {
   return await stat(join(path, MANIFEST_NAME)).then((s) => s.isFile(), () => false);
 }
 
-/** Segments beyond the manifest's list: what a stopped writer had begun. */
-async function unsealedSegments(path: string, manifest: Manifest): Promise<string[]> {
-  if (manifest.complete) return [];
-  const listed = new Set(manifest.files.map((f) => f.name));
-  const names = await readdir(path);
-  return names.filter((n) => n.endsWith(".jsonl.gz") && !listed.has(n)).sort();
-}
-
 /**
  * Opens a tape folder. Throws FILE_NOT_FOUND, NOT_A_TAPE (a folder without manifest) or TAPE_INVALID. A tape whose
  * writer was stopped opens with a warning and ends at its last whole line.
@@ -78,20 +78,27 @@ export async function openTape(path: string, options: OpenOptions = {}): Promise
   const manifest = parseManifest(text, manifestPath);
   const counts: ReadCounts = { lines: 0, unrecognised: 0, undecoded: 0, disordered: 0 };
   const warnings: TapeWarning[] = [];
-  if (!manifest.complete) {
+  const live = !manifest.complete && await isBeingRecorded(path);
+  if (live) {
+    warnings.push({
+      code: "TAPE_BEING_RECORDED",
+      message: `${path} is being recorded: it is read up to its last flush`,
+    });
+  } else if (!manifest.complete) {
     warnings.push({
       code: "TAPE_INCOMPLETE",
       message: `${path} was not finished by its writer; its last segment may be cut`,
     });
   }
-  const entries = () => readEntries(path, manifest, counts, warnings);
+  // A recorder in the middle of a write is no damage.
+  const entries = () => readEntries(path, manifest, counts, live ? [] : warnings);
   return {
     path,
     manifest,
     counts,
     warnings,
     entries,
-    events: () => decoded(entries(), counts, options.decode),
+    events: () => decoded(entries(), counts, frameDecoder(manifest, options.decode)),
   };
 }
 
@@ -102,7 +109,7 @@ async function* readEntries(
   warnings: TapeWarning[],
 ): AsyncGenerator<TapeEntry[]> {
   Object.assign(counts, { lines: 0, unrecognised: 0, undecoded: 0, disordered: 0 });
-  const unsealed = await unsealedSegments(path, manifest);
+  const unsealed = manifest.complete ? [] : await unlistedSegments(path, manifest);
   for (const name of [...manifest.files.map((f) => f.name), ...unsealed]) {
     const torn = () => {
       warnings.push({
@@ -123,6 +130,20 @@ async function* readEntries(
       if (batch.length > 0) yield batch;
     }
   }
+}
+
+/**
+ * A recorder writes resolutions as lines of their own, as the session understood them: the frames tell of every market
+ * of the venue, and of ours more than once.
+ */
+function frameDecoder(manifest: Manifest, decode: DecodeFrame | undefined): DecodeFrame | undefined {
+  if (decode === undefined || manifest.layout !== RECORDED_LAYOUT) return decode;
+  return (feed, raw, tReceive) => {
+    const events = decode(feed, raw, tReceive);
+    return events.some((event) => event.type === "resolved")
+      ? events.filter((event) => event.type !== "resolved")
+      : events;
+  };
 }
 
 async function* decoded(
