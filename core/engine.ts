@@ -20,22 +20,14 @@ import { computeFeatures, newFeatureVector } from "./features/vector.ts";
 import { MID_SAMPLE_MS, WindowState } from "./features/window_state.ts";
 import { compareDecimals } from "./market/exact.ts";
 import { type Asset, ASSETS, type Outcome } from "./market/instrument.ts";
-import { ceilToTick, floorTo, floorToTick, SIZE_STEP } from "./market/rounding.ts";
-import { isOpen, newOrder, type Order, remainingCost } from "./orders/order.ts";
+import { type Drafting, draftOrder } from "./orders/draft.ts";
+import { isOpen, newOrder, type Order } from "./orders/order.ts";
 import { Portfolio, type Position } from "./orders/portfolio.ts";
-import {
-  type Action,
-  ACTION_NAMES,
-  CLOSE,
-  HOLD,
-  type MarketView,
-  type Policy,
-  WANT_DOWN,
-  WANT_UP,
-} from "./policy/policy.ts";
-import { checkSizing, type Sizing, stake } from "./policy/sizing.ts";
+import { ACTION_NAMES, HOLD, type MarketView, type Policy } from "./policy/policy.ts";
+import { checkSizing, type Sizing } from "./policy/sizing.ts";
+import { equityOf, exposureOf } from "./risk/exposure.ts";
 import { checkSubmit, type Refusal, type RiskLimits } from "./risk/gate.ts";
-import { type Ms, notional, type Price, type Shares, type Usdc } from "./units.ts";
+import { type Ms, type Price, type Shares, type Usdc } from "./units.ts";
 
 /** Ticks a taker order may pay beyond the best price it saw. */
 const DEFAULT_SLIPPAGE_TICKS = 1;
@@ -108,6 +100,7 @@ export class Engine {
   private readonly vector = newFeatureVector();
   private readonly positionInput = { side: 0, pnlUsdc: 0 };
   private readonly view: MarketView;
+  private readonly drafting: Drafting;
   private nextDecision = -Infinity;
   private nextSample = -Infinity;
   private decisionSeq = 0;
@@ -120,6 +113,14 @@ export class Engine {
     this.peakEquity = options.bankroll;
     this.decideEveryMs = options.decideEveryMs ?? options.policy.decideEveryMs;
     this.view = { features: this.vector, probabilityUp: NaN } as MarketView;
+    this.drafting = {
+      sizing: options.sizing,
+      slippageTicks: options.slippageTicks ?? DEFAULT_SLIPPAGE_TICKS,
+      maxAge: options.orderMaxAgeMs as Ms,
+      equity: () => this.equity(),
+      sharesOf: (token) => this.portfolio.sharesOf(token),
+      nextId: () => `o${++this.orderSeq}`,
+    };
   }
 
   /**
@@ -361,7 +362,7 @@ export class Engine {
     const action = this.options.policy.decide(view);
     this.options.onView?.(view, window);
     if (action === HOLD) return null;
-    const draft = this.draft(action, view);
+    const draft = draftOrder(action, view, this.drafting);
     if (draft === null) return null;
     const refusal = this.gate(draft, window, asset);
     this.options.onDecision?.({
@@ -378,7 +379,7 @@ export class Engine {
       return null;
     }
     this.ordersSent++;
-    this.orders.set(draft.orderId, newOrder(draft, this.now as Ms));
+    this.orders.set(draft.orderId, newOrder(draft, window.instrument.fee!, this.now as Ms));
     return draft;
   }
 
@@ -409,88 +410,7 @@ export class Engine {
     return view;
   }
 
-  /** Turns a wish into an order: the same side while holding is nothing, the other side only closes. */
-  private draft(action: Action, view: MarketView): SubmitIntent | null {
-    if (view.side === 0) {
-      if (action === WANT_UP || action === WANT_DOWN) {
-        return this.draftBuy(action === WANT_UP ? "up" : "down", view);
-      }
-      return null;
-    }
-    const wanted = action === WANT_UP ? 1 : action === WANT_DOWN ? -1 : 0;
-    return action === CLOSE || wanted !== view.side ? this.draftSell(view) : null;
-  }
-
-  private draftBuy(outcome: Outcome, view: MarketView): SubmitIntent {
-    const { instrument } = view;
-    const ask = outcome === "up" ? view.upAsk : view.downAsk;
-    const slippage = (this.options.slippageTicks ?? DEFAULT_SLIPPAGE_TICKS) * instrument.tick;
-    const probability = outcome === "up" ? view.probabilityUp : 1 - view.probabilityUp;
-    const spend = ask < 0 || instrument.fee === null
-      ? 0 as Usdc
-      : stake(this.options.sizing, this.equity(), ask as Price, instrument.fee, probability);
-    return this.intent(view, outcome, "buy", ceilToTick(Math.max(0, ask) + slippage, instrument.tick), {
-      size: 0 as Shares,
-      spend,
-    });
-  }
-
-  private draftSell(view: MarketView): SubmitIntent {
-    const { instrument } = view;
-    const outcome: Outcome = view.side > 0 ? "up" : "down";
-    const bid = outcome === "up" ? view.upBid : view.downBid;
-    const slippage = (this.options.slippageTicks ?? DEFAULT_SLIPPAGE_TICKS) * instrument.tick;
-    const held = this.portfolio.sharesOf(outcome === "up" ? instrument.upToken : instrument.downToken);
-    return this.intent(view, outcome, "sell", floorToTick(Math.max(0, bid - slippage), instrument.tick), {
-      size: floorTo(held, SIZE_STEP) as Shares,
-      spend: 0 as Usdc,
-    });
-  }
-
-  private intent(
-    view: MarketView,
-    outcome: Outcome,
-    side: "buy" | "sell",
-    limit: Price,
-    amount: { readonly size: Shares; readonly spend: Usdc },
-  ): SubmitIntent {
-    const { instrument } = view;
-    return {
-      type: "submit",
-      orderId: `o${++this.orderSeq}`,
-      conditionId: instrument.conditionId,
-      token: outcome === "up" ? instrument.upToken : instrument.downToken,
-      outcome,
-      side,
-      orderType: "FAK",
-      postOnly: false,
-      limit,
-      size: amount.size,
-      spend: amount.spend,
-      bornAt: this.now as Ms,
-      maxAge: this.options.orderMaxAgeMs as Ms,
-    };
-  }
-
   private gate(intent: SubmitIntent, window: WindowState, asset: AssetState): Refusal | null {
-    let windowOpen = 0;
-    let totalOpen = 0;
-    let inFlight = false;
-    for (const order of this.orders.values()) {
-      const owner = this.windows.get(order.intent.conditionId);
-      const fee = owner?.instrument.fee;
-      const cost = fee === null || fee === undefined ? 0 : remainingCost(order, fee);
-      totalOpen += cost;
-      if (order.intent.conditionId !== intent.conditionId) continue;
-      windowOpen += cost;
-      if (isOpen(order)) inFlight = true;
-    }
-    let windowHeld = 0;
-    let totalHeld = 0;
-    for (const position of this.portfolio.positions.values()) {
-      totalHeld += position.cost + position.fees;
-      if (position.conditionId === intent.conditionId) windowHeld += position.cost + position.fees;
-    }
     return checkSubmit(intent, {
       now: this.now,
       limits: this.options.limits,
@@ -500,29 +420,14 @@ export class Engine {
       feeds: this.feeds,
       stopped: this.stopped,
       latch: this.latch,
-      freeCash: (this.portfolio.cash - totalOpen) as Usdc,
       equity: this.equity(),
-      windowExposure: (windowHeld + windowOpen) as Usdc,
-      totalExposure: (totalHeld + totalOpen) as Usdc,
-      inFlight,
+      ...exposureOf(intent.conditionId, this.orders.values(), this.portfolio),
     });
   }
 
   /** Cash plus what positions would fetch at the last executable bid (or their payout once we know the winner). */
   equity(): Usdc {
-    let total: number = this.portfolio.cash;
-    for (const position of this.portfolio.positions.values()) {
-      const window = this.windows.get(position.conditionId);
-      if (window === undefined) continue;
-      const winner = window.provisionalWinner;
-      const mark = winner !== null
-        ? winner === position.outcome ? 10_000 : 0
-        : position.outcome === "up"
-        ? window.upMark
-        : window.downMark;
-      total += notional(position.shares, mark as Price);
-    }
-    return total as Usdc;
+    return equityOf(this.portfolio, this.windows);
   }
 
   private updateStops(): void {

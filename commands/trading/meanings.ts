@@ -9,7 +9,6 @@ const MEANINGS: Readonly<Record<string, string>> = {
   VERSION_UNKNOWN: "the market's version was not understood",
   FEE_UNKNOWN: "the fee schedule is missing or not understood",
   STRIKE_UNKNOWN: "the price to beat is not known",
-  WINDOW_NOT_OPEN: "the window has not begun",
   WINDOW_BLACKOUT: "too close to the window's end",
   WINDOW_ENDED: "the window is over",
   BOOK_UNTRUSTED: "no snapshot yet, or the venue's best prices disagree with our book",

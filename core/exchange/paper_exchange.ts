@@ -21,12 +21,22 @@ import type {
 } from "../events.ts";
 import { ASK, BID, OrderBook } from "../market/book.ts";
 import { takerFee } from "../market/fees.ts";
-import type { FeeSchedule, Instrument, Outcome } from "../market/instrument.ts";
-import { isValidPrice, MARKET_SIZE_STEP, SIZE_STEP } from "../market/rounding.ts";
+import type { Instrument, Outcome } from "../market/instrument.ts";
 import { buyCost } from "../orders/order.ts";
 import {
+  bookOf,
+  dustOf,
+  isMarketable,
+  openBuyCost,
+  type PaperMarket,
+  type PaperOrder,
+  type Problem,
+  sumOf,
+  validateTerms,
+  walkBook,
+} from "./paper_order.ts";
+import {
   type Ms,
-  mulDivFloor,
   notional,
   notionalUp,
   type Price,
@@ -43,25 +53,6 @@ export interface PaperOptions {
   readonly responseLatencyMs: () => number;
   /** Overrides the market's taker hold when not null. */
   readonly takerHoldMs: number | null;
-}
-
-interface PaperMarket {
-  instrument: Instrument;
-  readonly up: OrderBook;
-  readonly down: OrderBook;
-  closed: boolean;
-}
-
-interface PaperOrder {
-  readonly intent: SubmitIntent;
-  readonly market: PaperMarket;
-  state: "held" | "live";
-  /** Shares still wanted; for a market BUY pUSD still to spend. */
-  remaining: number;
-  filled: number;
-  cancelRequested: boolean;
-  /** When the last answer about this order reaches us: a later one must not overtake it. */
-  answeredAt: number;
 }
 
 /** A market nobody resolved and in which nothing is held or open is forgotten this long after its end. */
@@ -190,10 +181,6 @@ export class PaperExchange {
     if (this.orders.size > 0) this.crossResting(market, event.tReceive);
   }
 
-  private book(order: PaperOrder): OrderBook {
-    return order.intent.outcome === "up" ? order.market.up : order.market.down;
-  }
-
   private schedule(at: number, run: Task): void {
     const task = { at: Math.ceil(at), seq: this.seq++, run };
     let i = this.tasks.length;
@@ -233,7 +220,7 @@ export class PaperExchange {
     if (market === undefined || market.closed || at >= market.instrument.endMs) {
       return this.reject(intent, at, "MARKET_CLOSED", "the market is closed");
     }
-    const problem = this.validate(intent, market);
+    const problem = validateTerms(intent, market.instrument) ?? this.checkFunds(intent, market);
     if (problem !== null) return this.reject(intent, at, problem.code, problem.message);
     const order: PaperOrder = {
       intent,
@@ -244,7 +231,7 @@ export class PaperExchange {
       cancelRequested: false,
       answeredAt: -Infinity,
     };
-    const marketable = this.isMarketable(order);
+    const marketable = isMarketable(order);
     if (marketable && intent.postOnly) {
       return this.reject(intent, at, "POST_ONLY_CROSSES", "invalid post-only order: order crosses book");
     }
@@ -255,32 +242,7 @@ export class PaperExchange {
     this.schedule(at + hold, (then) => this.match(order, then));
   }
 
-  private validate(intent: SubmitIntent, market: PaperMarket): { code: string; message: string } | null {
-    const { instrument } = market;
-    if (!isValidPrice(intent.limit, instrument.tick)) {
-      return {
-        code: "TICK_SIZE",
-        message: `price ${intent.limit} breaks minimum tick size rule: ${instrument.tick}`,
-      };
-    }
-    const marketBuy = intent.spend > 0;
-    if (marketBuy && (intent.side === "sell" || intent.orderType === "GTC" || intent.orderType === "GTD")) {
-      return { code: "INVALID_AMOUNTS", message: "only a FOK or FAK BUY says what to spend" };
-    }
-    if (marketBuy ? intent.spend % SIZE_STEP !== 0 : intent.size % SIZE_STEP !== 0) {
-      return { code: "INVALID_AMOUNTS", message: "invalid amounts: more decimals than supported" };
-    }
-    const size = marketBuy ? mulDivFloor(intent.spend, PRICE_SCALE, intent.limit) : intent.size;
-    if (size < instrument.minSize) {
-      return {
-        code: "SIZE_BELOW_MINIMUM",
-        message: `size ${size} lower than the minimum: ${instrument.minSize}`,
-      };
-    }
-    return this.checkFunds(intent, market);
-  }
-
-  private checkFunds(intent: SubmitIntent, market: PaperMarket): { code: string; message: string } | null {
+  private checkFunds(intent: SubmitIntent, market: PaperMarket): Problem | null {
     const { fee } = market.instrument;
     if (fee === null) return { code: "FEE_UNKNOWN", message: "the market states no fee schedule" };
     let available: number;
@@ -309,14 +271,6 @@ export class PaperExchange {
     let total = 0;
     for (const order of this.orders.values()) if (match(order)) total += amount(order);
     return total;
-  }
-
-  private isMarketable(order: PaperOrder): boolean {
-    const book = this.book(order);
-    if (!book.trusted || book.crossed) return false;
-    return order.intent.side === "buy"
-      ? book.bestAsk >= 0 && book.bestAsk <= order.intent.limit
-      : book.bestBid >= order.intent.limit;
   }
 
   /** Not marketable (any more): GTC and GTD rest, the others are killed. */
@@ -356,9 +310,9 @@ export class PaperExchange {
     }
     const funds = this.checkFunds(intent, market);
     if (funds !== null) return this.reject(intent, at, funds.code, funds.message);
-    if (!this.isMarketable(order)) return this.rest(order, at);
-    const fills = this.walk(order);
-    const complete = order.remaining - sum(fills, intent.spend > 0) <= dust(intent);
+    if (!isMarketable(order)) return this.rest(order, at);
+    const fills = walkBook(order);
+    const complete = order.remaining - sumOf(fills, intent.spend > 0) <= dustOf(intent);
     if (intent.orderType === "FOK" && !complete) return this.rest(order, at);
     if (fills.length === 0) return this.rest(order, at);
     this.accepted(order, at, "matched");
@@ -369,31 +323,6 @@ export class PaperExchange {
     if (complete) return this.done(order, at, "filled");
     if (intent.orderType === "FAK") return this.done(order, at, "killed");
     this.keep(order, at);
-  }
-
-  /** Levels the order would take now, best first; nothing is changed. */
-  private walk(order: PaperOrder): { price: Price; size: Shares }[] {
-    const { intent } = order;
-    const book = this.book(order);
-    const buying = intent.side === "buy";
-    const side = buying ? ASK : BID;
-    const fills: { price: Price; size: Shares }[] = [];
-    let remaining = order.remaining;
-    let at = buying ? book.bestAsk : book.bestBid;
-    while (at >= 0 && remaining > 0 && (buying ? at <= intent.limit : at >= intent.limit)) {
-      const shown = Math.floor(book.sizeAt(side, at) / MARKET_SIZE_STEP) * MARKET_SIZE_STEP;
-      const wanted = intent.spend > 0
-        ? Math.floor(mulDivFloor(remaining, PRICE_SCALE, at) / MARKET_SIZE_STEP) * MARKET_SIZE_STEP
-        : remaining;
-      const size = Math.min(shown, wanted) as Shares;
-      if (size <= 0 && wanted <= 0) break;
-      if (size > 0) {
-        fills.push({ price: at as Price, size });
-        remaining -= intent.spend > 0 ? notionalUp(size, at as Price) : size;
-      }
-      at = book.next(side, at);
-    }
-    return fills;
   }
 
   private execute(order: PaperOrder, at: Price, size: Shares, time: Ms, liquidity: "taker" | "maker"): void {
@@ -425,7 +354,7 @@ export class PaperExchange {
   /** Our fill's mark on both books: a bid for Up at p is an ask for Down at 1-p. */
   private consume(order: PaperOrder, at: number, size: number): void {
     const side = order.intent.side === "buy" ? ASK : BID;
-    const own = this.book(order);
+    const own = bookOf(order);
     const other = order.intent.outcome === "up" ? order.market.down : order.market.up;
     own.consume(side, at, size);
     other.consume(side === ASK ? BID : ASK, PRICE_SCALE - at, size);
@@ -435,9 +364,9 @@ export class PaperExchange {
   private crossResting(market: PaperMarket, at: Ms): void {
     for (const order of [...this.orders.values()]) {
       if (order.market !== market || order.state !== "live") continue;
-      const book = this.book(order);
+      const book = bookOf(order);
       const buying = order.intent.side === "buy";
-      while (order.remaining > 0 && this.isMarketable(order)) {
+      while (order.remaining > 0 && isMarketable(order)) {
         const level = buying ? book.bestAsk : book.bestBid;
         const size = Math.min(order.remaining, book.sizeAt(buying ? ASK : BID, level));
         this.consume(order, level, size);
@@ -506,19 +435,3 @@ export class PaperExchange {
     this.tokens.delete(downToken);
   }
 }
-
-const sum = (fills: readonly { price: Price; size: Shares }[], spending: boolean): number =>
-  fills.reduce((total, fill) => total + (spending ? notionalUp(fill.size, fill.price) : fill.size), 0);
-
-/** What an order in the book or in the hold may still cost. */
-const openBuyCost = (order: PaperOrder, fee: FeeSchedule): Usdc =>
-  buyCost(
-    order.intent.spend > 0
-      ? { ...order.intent, spend: order.remaining as Usdc }
-      : { ...order.intent, size: order.remaining as Shares },
-    fee,
-  );
-
-/** What is too little to buy another 0.0001 share at the limit counts as spent. */
-const dust = (intent: SubmitIntent): number =>
-  intent.spend > 0 ? Math.ceil(MARKET_SIZE_STEP * intent.limit / PRICE_SCALE) : 0;

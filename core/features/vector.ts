@@ -68,6 +68,9 @@ export const newFeatureVector = (): FeatureVector => ({
   present: new Uint8Array(FEATURE_COUNT),
 });
 
+/** An imbalance says something about the next seconds only; an older one is absent. */
+const BOOK_FRESH_MS = 5_000;
+
 const clip = (x: number): number => x > 1 ? 1 : x < -1 ? -1 : x;
 
 /**
@@ -87,8 +90,9 @@ function putReturns(values: Float64Array, asset: AssetState): void {
 }
 
 function putFlow(values: Float64Array, asset: AssetState): void {
-  values[3] = asset.imbalanceL1;
-  values[4] = asset.imbalanceL5;
+  const bookFresh = instant[0]! - asset.bookAtMs <= BOOK_FRESH_MS;
+  values[3] = bookFresh ? asset.imbalanceL1 : NaN;
+  values[4] = bookFresh ? asset.imbalanceL5 : NaN;
   values[5] = asset.tradeFlow();
   values[6] = clip(10 * asset.cvdChange(instant[0]!) / 1e6);
 }

@@ -9,6 +9,8 @@ export type OrderState = "sent" | "held" | "live" | "done" | "rejected";
 export interface Order {
   readonly intent: SubmitIntent;
   readonly sentAtMs: Ms;
+  /** The most it may take from the account, by the fee schedule it was sent under. */
+  readonly costBound: Usdc;
   state: OrderState;
   filledSize: Shares;
   filledCash: Usdc;
@@ -17,9 +19,10 @@ export interface Order {
   reason: string | null;
 }
 
-export const newOrder = (intent: SubmitIntent, sentAtMs: Ms): Order => ({
+export const newOrder = (intent: SubmitIntent, fee: FeeSchedule, sentAtMs: Ms): Order => ({
   intent,
   sentAtMs,
+  costBound: buyCost(intent, fee),
   state: "sent",
   filledSize: 0 as Shares,
   filledCash: 0 as Usdc,
@@ -45,7 +48,5 @@ export function buyCost(
 }
 
 /** What an open BUY may still cost: its bound less what has been filled and paid. */
-export function remainingCost(order: Order, fee: FeeSchedule): Usdc {
-  if (order.intent.side === "sell" || !isOpen(order)) return 0 as Usdc;
-  return Math.max(0, buyCost(order.intent, fee) - order.filledCash - order.fee) as Usdc;
-}
+export const remainingCost = (order: Order): Usdc =>
+  (isOpen(order) ? Math.max(0, order.costBound - order.filledCash - order.fee) : 0) as Usdc;

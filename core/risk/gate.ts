@@ -5,8 +5,10 @@
 import type { FeedName, FeedState, SubmitIntent } from "../events.ts";
 import type { AssetState } from "../features/asset_state.ts";
 import type { WindowState } from "../features/window_state.ts";
+import { invariant } from "../errors.ts";
 import { isValidPrice, roundingRule } from "../market/rounding.ts";
 import { buyCost } from "../orders/order.ts";
+import type { Exposure } from "./exposure.ts";
 import { sharesFor } from "../policy/sizing.ts";
 import type { PolicyNeeds } from "../policy/policy.ts";
 import { notional, type Usdc } from "../units.ts";
@@ -20,7 +22,6 @@ export const GATE_CODES = [
   "VERSION_UNKNOWN",
   "FEE_UNKNOWN",
   "STRIKE_UNKNOWN",
-  "WINDOW_NOT_OPEN",
   "WINDOW_BLACKOUT",
   "WINDOW_ENDED",
   "BOOK_UNTRUSTED",
@@ -82,7 +83,7 @@ export const DEFAULT_LIMITS: RiskLimits = {
 };
 
 /** What the gate looks at. */
-export interface GateInput {
+export interface GateInput extends Exposure {
   readonly now: number;
   readonly limits: RiskLimits;
   readonly needs: PolicyNeeds;
@@ -91,15 +92,8 @@ export interface GateInput {
   readonly feeds: ReadonlyMap<FeedName, FeedState>;
   readonly stopped: boolean;
   readonly latch: "DRAWDOWN_LATCH" | "LOSS_STREAK_LATCH" | null;
-  /** Free cash less what open BUYs may still take. */
-  readonly freeCash: Usdc;
   /** Cash plus positions at their executable value. */
   readonly equity: Usdc;
-  /** Cost of what is held in this window plus what its open BUYs may take. */
-  readonly windowExposure: Usdc;
-  readonly totalExposure: Usdc;
-  /** Another order of this window is not resolved yet. */
-  readonly inFlight: boolean;
 }
 
 const refuse = (code: GateCode, value: number, limit: number, detail: string): Refusal => ({
@@ -148,9 +142,7 @@ function checkMarket(intent: SubmitIntent, input: GateInput): Refusal | null {
   if (instrument.fee === null) return refuse("FEE_UNKNOWN", 0, 1, "fee schedule missing");
   if (!instrument.tradable) return refuse("MARKET_NOT_TRADABLE", 0, 1, instrument.reason ?? "venue flags");
   if (input.needs.strike && strike === null) return refuse("STRIKE_UNKNOWN", 0, 1, "price to beat not known");
-  if (now < instrument.startMs) {
-    return refuse("WINDOW_NOT_OPEN", now, instrument.startMs, "before the window");
-  }
+  invariant(now >= instrument.startMs, "the engine asks about a window before its start");
   if (now >= instrument.endMs || input.window.winner !== null) {
     return refuse("WINDOW_ENDED", now, instrument.endMs, "after the window's end");
   }

@@ -206,18 +206,18 @@ Deno.test("what a limit BUY may cost bounds it at every better price; post-only 
 });
 
 Deno.test("an order reserves what is left of its bound, and nothing once it is over", () => {
-  const order = newOrder(submit({ spend: dollars(10) }), START as Ms);
+  const order = newOrder(submit({ spend: dollars(10) }), CRYPTO_FEE, START as Ms);
   assert.ok(isOpen(order));
-  assert.equal(remainingCost(order, CRYPTO_FEE), dollars(10.7));
+  assert.equal(remainingCost(order), dollars(10.7));
   order.filledCash = dollars(4);
   order.fee = dollars(0.14);
-  assert.equal(remainingCost(order, CRYPTO_FEE), dollars(6.56));
+  assert.equal(remainingCost(order), dollars(6.56));
   for (const state of ["held", "live"] as const) {
     order.state = state;
-    assert.equal(remainingCost(order, CRYPTO_FEE), dollars(6.56));
+    assert.equal(remainingCost(order), dollars(6.56));
   }
   for (const state of ["done", "rejected"] as const) {
     order.state = state;
-    assert.deepEqual([isOpen(order), remainingCost(order, CRYPTO_FEE)], [false, 0]);
+    assert.deepEqual([isOpen(order), remainingCost(order)], [false, 0]);
   }
 });

@@ -1,0 +1,74 @@
+/** From a policy's wish to an order: side, amount and limit. Sizing and rounding are the same for every policy. */
+import type { SubmitIntent } from "../events.ts";
+import type { Outcome } from "../market/instrument.ts";
+import { ceilToTick, floorTo, floorToTick, SIZE_STEP } from "../market/rounding.ts";
+import { type Action, CLOSE, type MarketView, WANT_DOWN, WANT_UP } from "../policy/policy.ts";
+import { type Sizing, stake } from "../policy/sizing.ts";
+import type { Ms, Price, Shares, Usdc } from "../units.ts";
+
+/** What drafting needs of its engine. */
+export interface Drafting {
+  readonly sizing: Sizing;
+  /** Ticks a taker order may pay beyond the best price it saw. */
+  readonly slippageTicks: number;
+  readonly maxAge: Ms;
+  equity(): Usdc;
+  sharesOf(token: string): Shares;
+  nextId(): string;
+}
+
+/** The order of a wish, or null where there is nothing to do: the same side while holding is nothing, the other only closes. */
+export function draftOrder(action: Action, view: MarketView, drafting: Drafting): SubmitIntent | null {
+  if (view.side === 0) {
+    if (action !== WANT_UP && action !== WANT_DOWN) return null;
+    return draftBuy(action === WANT_UP ? "up" : "down", view, drafting);
+  }
+  const wanted = action === WANT_UP ? 1 : action === WANT_DOWN ? -1 : 0;
+  return action === CLOSE || wanted !== view.side ? draftSell(view, drafting) : null;
+}
+
+/** A market BUY of the stake. Without an ask or a fee schedule it spends nothing, and the gate says why it may not be sent. */
+function draftBuy(outcome: Outcome, view: MarketView, drafting: Drafting): SubmitIntent {
+  const { instrument } = view;
+  const ask = outcome === "up" ? view.upAsk : view.downAsk;
+  const probability = outcome === "up" ? view.probabilityUp : 1 - view.probabilityUp;
+  const spend = ask < 0 || instrument.fee === null
+    ? 0 as Usdc
+    : stake(drafting.sizing, drafting.equity(), ask as Price, instrument.fee, probability);
+  const limit = ceilToTick(Math.max(0, ask) + drafting.slippageTicks * instrument.tick, instrument.tick);
+  return order(view, drafting, { outcome, side: "buy", limit, size: 0 as Shares, spend });
+}
+
+/** A market SELL of everything that can be sold. */
+function draftSell(view: MarketView, drafting: Drafting): SubmitIntent {
+  const { instrument } = view;
+  const outcome: Outcome = view.side > 0 ? "up" : "down";
+  const bid = outcome === "up" ? view.upBid : view.downBid;
+  const held = drafting.sharesOf(outcome === "up" ? instrument.upToken : instrument.downToken);
+  const limit = floorToTick(Math.max(0, bid - drafting.slippageTicks * instrument.tick), instrument.tick);
+  const size = floorTo(held, SIZE_STEP) as Shares;
+  return order(view, drafting, { outcome, side: "sell", limit, size, spend: 0 as Usdc });
+}
+
+function order(
+  view: MarketView,
+  drafting: Drafting,
+  terms: Pick<SubmitIntent, "outcome" | "side" | "limit" | "size" | "spend">,
+): SubmitIntent {
+  const { instrument } = view;
+  return {
+    type: "submit",
+    orderId: drafting.nextId(),
+    conditionId: instrument.conditionId,
+    token: terms.outcome === "up" ? instrument.upToken : instrument.downToken,
+    outcome: terms.outcome,
+    side: terms.side,
+    orderType: "FAK",
+    postOnly: false,
+    limit: terms.limit,
+    size: terms.size,
+    spend: terms.spend,
+    bornAt: view.now as Ms,
+    maxAge: drafting.maxAge,
+  };
+}
