@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { register as backtest } from "./backtest.ts";
 import { register as config } from "./config_command.ts";
 import { register as discover } from "./discover.ts";
+import { register as record } from "./record.ts";
 import { register as sim } from "./sim.ts";
 import { register as stream } from "./stream.ts";
 import { register as tape } from "./tape.ts";
@@ -15,6 +16,7 @@ export type Register = (program: Command) => void;
 export const COMMANDS: readonly Register[] = [
   discover,
   stream,
+  record,
   trade,
   tape,
   backtest,

@@ -1,41 +1,14 @@
 /** `stream`: the live feeds side by side, with how fresh and how whole each of them is. */
 import type { Command } from "commander";
 import type { FeedName, MarketEvent } from "../core/events.ts";
-import { OperationError } from "../core/errors.ts";
 import { LIVE_FEEDS, type LiveFeedName, type LiveFeeds, openLive } from "../feeds/live.ts";
-import type { FeedLimitOverrides } from "../feeds/net/limits.ts";
 import type { FeedSummary } from "../feeds/net/metrics.ts";
 import { openNetwork } from "../feeds/net/network.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
-import { type Config, feedMaxAgeMs } from "./config/schema.ts";
 import { countText, paint, spanText, table } from "./output.ts";
 import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
-
-/** Data-age limits of a configuration, for `openLive`. */
-export function limitsOf(config: Config): FeedLimitOverrides {
-  return Object.fromEntries(LIVE_FEEDS.map((feed) => [feed, { lateMs: feedMaxAgeMs(config, feed) }]));
-}
-
-function parseFeeds(text: string | undefined): readonly LiveFeedName[] {
-  if (text === undefined) return LIVE_FEEDS;
-  const names = text.split(",").map((name) => name.trim()).filter((name) => name !== "");
-  const chosen = LIVE_FEEDS.filter((feed) =>
-    names.some((name) => feed === name || feed.startsWith(`${name}.`) || feed.split(".").pop() === name)
-  );
-  const known = names.every((name) =>
-    LIVE_FEEDS.some((feed) => feed === name || feed.startsWith(`${name}.`) || feed.split(".").pop() === name)
-  );
-  if (!known || chosen.length === 0) {
-    throw new OperationError({
-      code: "USAGE",
-      message: `Cannot read --feeds as a list of feeds: current value is ${text}`,
-      hint: `Known feeds: ${LIVE_FEEDS.join(", ")}; a group such as "binance" works too.`,
-      exit: 2,
-    });
-  }
-  return chosen;
-}
+import { limitsOf, parseFeeds } from "./stream_options.ts";
 
 /** The feed an event came from; null for what the session makes itself (time, windows, strikes). */
 function feedOf(event: MarketEvent): FeedName | null {

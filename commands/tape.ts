@@ -5,11 +5,13 @@ import { OperationError } from "../core/errors.ts";
 import { parseDecimal } from "../core/units.ts";
 import { tapeDecoder } from "../feeds/tape/codecs.ts";
 import { exportTape } from "../feeds/tape/export.ts";
-import type { Manifest } from "../feeds/tape/format.ts";
+import { CHAIN_START, chainHash, type Manifest, RECORDED_LAYOUT } from "../feeds/tape/format.ts";
 import { importFound, type ImportSummary, notARecording, surveyPath } from "../feeds/tape/import.ts";
 import { findReferences, type ReferenceCatalog } from "../feeds/tape/importers/references.ts";
 import { type FolderContent, type FoundRecording, LAYOUTS } from "../feeds/tape/importers/registry.ts";
 import { openTape } from "../feeds/tape/reader.ts";
+import { RecordingIndex } from "../feeds/tape/recording_index.ts";
+import { readTail, repairTape } from "../feeds/tape/repair.ts";
 import { verifyTape } from "../feeds/tape/verify.ts";
 import { assertWritable } from "../feeds/tape/writer.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
@@ -51,7 +53,11 @@ export function register(program: Command): void {
     tape.command("verify")
       .description("hash every byte and line of tapes; names the first damaged file")
       .argument("<tapes...>", "tape folders")
-      .addHelpText("after", examples(["tape verify tapes/*"])),
+      .option(
+        "--repair",
+        "first mend recordings whose writer was stopped: cut a torn end off, list every segment",
+      )
+      .addHelpText("after", examples(["tape verify tapes/*", "tape verify tapes/today --repair"])),
     "tape verify",
     verifyAction,
   );
@@ -292,12 +298,29 @@ function infoText(ctx: CommandContext, path: string, manifest: Manifest): string
   ], ctx.color);
 }
 
+/** A recording under way, or one that was stopped: what its unlisted segments hold is counted in. */
+async function withTail(path: string, manifest: Manifest): Promise<Manifest> {
+  if (manifest.complete || manifest.layout !== RECORDED_LAYOUT) return manifest;
+  const index = new RecordingIndex(manifest);
+  const segments = await readTail(path, manifest, index);
+  const tail = segments.filter((segment) => segment.lines > 0).map((
+    { name, lines, bytes, sha256, from, to },
+  ) => ({
+    ...{ name, lines, bytes, sha256, from, to },
+    chain: "",
+  }));
+  let previous = manifest.files.at(-1)?.chain ?? CHAIN_START;
+  for (const file of tail) previous = file.chain = chainHash(previous, file.sha256);
+  return index.manifest(manifest.source, manifest.licence, [...manifest.files, ...tail], false);
+}
+
 async function infoAction(ctx: CommandContext, paths: string[]): Promise<CommandResult> {
   const tapes: unknown[] = [];
   const texts: string[] = [];
   for (const path of paths) {
-    const { manifest, warnings } = await openTape(path);
+    const { manifest: listed, warnings } = await openTape(path);
     for (const warning of warnings) ctx.warn(warning);
+    const manifest = await withTail(path, listed);
     const { source, licence, complete, files } = manifest;
     const list = manifest.windows;
     tapes.push({ ...tapeData(path, manifest), source, licence, complete, files, windowList: list });
@@ -306,13 +329,28 @@ async function infoAction(ctx: CommandContext, paths: string[]): Promise<Command
   return { data: { tapes }, text: texts.join("\n\n") };
 }
 
-async function verifyAction(ctx: CommandContext, paths: string[]): Promise<CommandResult> {
+async function verifyAction(
+  ctx: CommandContext,
+  paths: string[],
+  options: Record<string, unknown>,
+): Promise<CommandResult> {
   const tapes = [];
+  const repaired: Record<string, unknown>[] = [];
   const progress = ctx.progress("verify");
   try {
     for (const [index, path] of paths.entries()) {
       ctx.signal.throwIfAborted();
       progress.update(index, paths.length, path);
+      if (options["repair"] === true) {
+        const { removedBytes, segments } = await repairTape(path);
+        if (segments.length > 0) repaired.push({ path, removedBytes, segments: segments.length });
+        if (removedBytes > 0) {
+          ctx.warn({
+            code: "TAPE_REPAIRED",
+            message: `${path}: ${countText(removedBytes)} bytes of a torn end were cut off.`,
+          });
+        }
+      }
       tapes.push(await verifyTape(path));
     }
   } finally {
@@ -325,16 +363,18 @@ async function verifyAction(ctx: CommandContext, paths: string[]): Promise<Comma
     throw new OperationError({
       code: "TAPE_DAMAGED",
       message: `Cannot trust ${first.path}: ${file} is damaged (${kind}: ${detail})`,
-      hint: "Import or record the tape again; the files before the named one are whole.",
+      hint: kind === "torn" && first.state === "stopped"
+        ? "`poly-edge tape verify --repair` cuts the torn end off; everything before it is whole."
+        : "Import or record the tape again; the files before the named one are whole.",
       details: { tapes },
     });
   }
   const rows = tapes.map((
     t,
-  ) => [t.path, t.files, countText(t.lines), bytesText(t.bytes), t.chain.slice(0, 16)]);
+  ) => [t.path, t.state, t.files, countText(t.lines), bytesText(t.bytes), t.chain.slice(0, 16)]);
   return {
-    data: { tapes },
-    text: table({ head: ["whole tape", "files", "lines", "size", "chain"], rows, color: ctx.color }),
+    data: { tapes, ...(options["repair"] === true ? { repaired } : {}) },
+    text: table({ head: ["whole tape", "state", "files", "lines", "size", "chain"], rows, color: ctx.color }),
   };
 }
 

@@ -41,6 +41,9 @@ function isOfFeed(event: MarketEvent, feed: FeedName, raw: string): boolean {
       return feed === "polymarket.prices";
     case "volatility":
       return feed === "deribit";
+    case "fastTrade":
+      // Trades that were missing come over REST.
+      return feed.startsWith("binance.") && (event.id < 0 || raw.includes(String(event.id)));
     default:
       return feed.startsWith("binance.");
   }

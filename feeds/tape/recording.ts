@@ -208,10 +208,10 @@ export class Recording {
     }
   }
 
-  /** Ends without a result. A folder that this recording made, and that holds nothing yet, is removed. */
+  /** Ends without a result. A folder that this recording made, and that holds no frame yet, is removed. */
   async discard(): Promise<void> {
-    const { folder, fresh, index } = this.start;
-    if (!fresh || index.events > 0) return void await this.close().catch(() => undefined);
+    const { folder, fresh } = this.start;
+    if (!fresh || this.frames > 0) return void await this.close().catch(() => undefined);
     this.closed = true;
     clearTimeout(this.flushTimer);
     clearInterval(this.syncTimer);

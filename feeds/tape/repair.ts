@@ -23,6 +23,8 @@ export interface TailSegment {
   readonly tornBytes: number;
   readonly lines: number;
   readonly unrecognised: number;
+  /** Lines older than the one above them. */
+  readonly disordered: number;
   readonly sha256: string;
   readonly from: number | null;
   readonly to: number | null;
@@ -47,6 +49,7 @@ async function readSegment(path: string, name: string, index: RecordingIndex): P
   let tornBytes = 0;
   let lines = 0;
   let unrecognised = 0;
+  let disordered = 0;
   let from: number | null = null;
   let to: number | null = null;
   try {
@@ -66,6 +69,7 @@ async function readSegment(path: string, name: string, index: RecordingIndex): P
           continue;
         }
         from ??= entry.tReceive;
+        if (entry.tReceive < (index.to ?? -Infinity)) disordered++;
         to = entry.tReceive;
         index.note(entry);
       }
@@ -73,7 +77,7 @@ async function readSegment(path: string, name: string, index: RecordingIndex): P
   } catch (error) {
     throw fileError(error, path);
   }
-  return { name, bytes, tornBytes, lines, unrecognised, sha256: hash.digest("hex"), from, to };
+  return { name, bytes, tornBytes, lines, unrecognised, disordered, sha256: hash.digest("hex"), from, to };
 }
 
 export interface Repaired {

@@ -3,10 +3,13 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { OperationError } from "../../core/errors.ts";
-import { CHAIN_START, chainHash, type TapeFile } from "./format.ts";
+import { CHAIN_START, chainHash, type Manifest, RECORDED_LAYOUT, type TapeFile } from "./format.ts";
 import { decodeLine } from "./event_codec.ts";
+import { isBeingRecorded } from "./files.ts";
 import { fileError, lineBatches } from "./lines.ts";
 import { openTape } from "./reader.ts";
+import { RecordingIndex } from "./recording_index.ts";
+import { readTail } from "./repair.ts";
 
 export type Damage =
   | "missing"
@@ -27,6 +30,8 @@ export interface VerifyResult {
   readonly bytes: number;
   /** Lines that are no event; a whole tape may hold some (a stranger wrote it), so they are told, not judged. */
   readonly unrecognised: number;
+  /** `stopped`: its writer did not reach its end. */
+  readonly state: "complete" | "recording" | "stopped";
   /** The last link of the rebuilt chain: the identity of the tape's content. */
   readonly chain: string;
   readonly firstDamage: {
@@ -104,15 +109,51 @@ async function checkFile(
   return result(null);
 }
 
-/** Checks a whole tape, stopping at the first damaged file. Throws only when it is no tape at all. */
+interface Sum {
+  files: number;
+  lines: number;
+  bytes: number;
+  unrecognised: number;
+}
+
+/** The segments beyond the manifest's list. A torn end is damage, unless a recorder is writing it now. */
+async function checkTail(
+  path: string,
+  manifest: Manifest,
+  recording: boolean,
+  sum: Sum,
+): Promise<VerifyResult["firstDamage"]> {
+  for (const segment of await readTail(path, manifest, new RecordingIndex(manifest))) {
+    sum.files++;
+    sum.lines += segment.lines;
+    sum.bytes += segment.bytes;
+    sum.unrecognised += segment.unrecognised;
+    if (segment.disordered > 0) {
+      const detail = `${segment.disordered} line(s) are older than the one above them`;
+      return { file: segment.name, kind: "order", detail };
+    }
+    if (segment.tornBytes > 0 && !recording) {
+      const detail = `${segment.tornBytes} bytes at its end are no whole flush: its writer was stopped`;
+      return { file: segment.name, kind: "torn", detail };
+    }
+  }
+  return null;
+}
+
+/**
+ * Checks a whole tape, stopping at the first damaged file. Of a recording that is under way or was stopped, the listed
+ * files are checked against the manifest and the rest member by member. Throws only when it is no tape at all.
+ */
 export async function verifyTape(path: string): Promise<VerifyResult> {
   const { manifest } = await openTape(path);
+  const recording = !manifest.complete && await isBeingRecorded(path);
   let chain = CHAIN_START;
-  const sum = { files: 0, lines: 0, bytes: 0, unrecognised: 0 };
+  const sum: Sum = { files: 0, lines: 0, bytes: 0, unrecognised: 0 };
   const result = (firstDamage: VerifyResult["firstDamage"]): VerifyResult => ({
     path,
     ok: firstDamage === null,
     ...sum,
+    state: manifest.complete ? "complete" : recording ? "recording" : "stopped",
     chain,
     firstDamage,
   });
@@ -130,6 +171,10 @@ export async function verifyTape(path: string): Promise<VerifyResult> {
   if (sum.lines !== manifest.events) {
     const detail = `${sum.lines} lines, the manifest says ${manifest.events}`;
     return result({ file: "tape.json", kind: "lines", detail });
+  }
+  if (!manifest.complete && manifest.layout === RECORDED_LAYOUT) {
+    const damage = await checkTail(path, manifest, recording, sum);
+    return result(damage);
   }
   if (!manifest.complete) {
     return result({ file: "tape.json", kind: "incomplete", detail: "the writer was stopped before its end" });
