@@ -46,3 +46,18 @@ export function scaledClock(venueNow: number, speed: number, monotonicMs = perfo
     sleep: (duration, signal) => sleepWall(duration / speed, signal),
   };
 }
+
+/** A clock whose `now` never steps back, for stamps that must not. */
+export function monotone(clock: Clock): Clock {
+  let last = clock.now();
+  return {
+    speed: clock.speed,
+    now: () => {
+      const now = clock.now();
+      if (now > last) last = now;
+      return last;
+    },
+    monotonicUs: () => clock.monotonicUs(),
+    sleep: (duration, signal) => clock.sleep(duration, signal),
+  };
+}

@@ -5,32 +5,25 @@
 import type { FeedName, FeedStateEvent, MarketEvent, StrikeEvent } from "../core/events.ts";
 import type { Asset, Duration, Instrument } from "../core/market/instrument.ts";
 import type { Ms } from "../core/units.ts";
-import { type BinanceVenue, fetchBars } from "./binance/rest.ts";
-import { type BinanceFeed, BinanceSession } from "./binance/session.ts";
-import type { Clock } from "./clock.ts";
+import { type BinanceRest, binanceRest, type BinanceVenue, fetchBars } from "./binance/rest.ts";
+import { type Clock, monotone } from "./clock.ts";
+import { type FeedSession, LIVE_FEEDS, type LiveFeedName, openSessions } from "./live_sessions.ts";
 import type { FeedContext, FeedLog } from "./net/feed_context.ts";
-import { httpClient } from "./net/http.ts";
+import { httpClient, probeRetryAfter } from "./net/http.ts";
+import { Inbox } from "./net/inbox.ts";
 import type { FeedLimitOverrides } from "./net/limits.ts";
-import { type FeedSummary, newFeedMetrics, summarise } from "./net/metrics.ts";
+import { type FeedSummary, summarise } from "./net/metrics.ts";
 import { type Network, openNetwork } from "./net/network.ts";
 import { BookResync } from "./polymarket/book_resync.ts";
 import { MarketSession } from "./polymarket/market_session.ts";
-import { type ApiCredentials, PolyboltSession } from "./polymarket/polybolt_session.ts";
+import type { ApiCredentials } from "./polymarket/polybolt_session.ts";
 import { StrikeResolver, type StrikeState } from "./polymarket/strike.ts";
 import { httpStrikeSources } from "./polymarket/strike_sources.ts";
 import { WindowKeeper } from "./polymarket/window_keeper.ts";
 import { asVenueError } from "./venue_error.ts";
 import type { VenueProfile } from "./venue_profile.ts";
 
-/** Feeds that `openLive` can run. */
-export const LIVE_FEEDS = [
-  "polymarket.market",
-  "polymarket.prices",
-  "binance.futures.public",
-  "binance.futures.market",
-  "binance.spot",
-] as const satisfies readonly FeedName[];
-export type LiveFeedName = typeof LIVE_FEEDS[number];
+export { LIVE_FEEDS, type LiveFeedName };
 
 export interface LiveOptions {
   readonly profile: VenueProfile;
@@ -52,6 +45,12 @@ export interface LiveOptions {
   readonly signal: AbortSignal;
   /** Default: all of `LIVE_FEEDS`. */
   readonly feeds?: readonly LiveFeedName[];
+  /** Feeds that keep two sockets open, so that one may fail without a gap. Default: none. */
+  readonly hotSpare?: readonly LiveFeedName[];
+  /** Futures books from the diff stream and REST snapshots in place of depth20. Default false. */
+  readonly diffBook?: boolean;
+  /** The legacy price socket in place of PolyBolt. Default false. */
+  readonly legacyRtds?: boolean;
   /** Default: direct. Closed by `close()` only when opened here. */
   readonly network?: Network;
   /** Jitter of retries, 0..1; never part of a decision. Default `Math.random`. */
@@ -79,33 +78,14 @@ export interface LiveFeeds {
 const WALL_CLOCK_EVENT_MS = 10;
 const STRIKE_TICK_MS = 1000;
 
-/** A clock whose `now` never steps back, for stamps that must not. */
-function monotone(clock: Clock): Clock {
-  let last = clock.now();
-  return {
-    ...clock,
-    now: () => {
-      const now = clock.now();
-      if (now > last) last = now;
-      return last;
-    },
-    monotonicUs: () => clock.monotonicUs(),
-    sleep: (duration, signal) => clock.sleep(duration, signal),
-  };
-}
-
-interface Session {
-  start(): void;
-  close(): Promise<void>;
-  readonly metrics: Parameters<typeof summarise>[0];
-}
-
 class Live implements LiveFeeds {
   readonly done: Promise<void>;
   private readonly clock: Clock;
   private readonly network: Network;
   private readonly stop = new AbortController();
-  private readonly sessions = new Map<LiveFeedName, Session>();
+  private readonly sessions: ReadonlyMap<LiveFeedName, FeedSession>;
+  private readonly inbox: Inbox;
+  private readonly rest: BinanceRest;
   private readonly strikes = new StrikeResolver();
   private readonly keeper: WindowKeeper;
   private readonly market: MarketSession | null;
@@ -129,6 +109,11 @@ class Live implements LiveFeeds {
     this.done = new Promise((resolve, reject) => this.finish = { resolve, reject });
     // The failure is told through `done`; a caller who does not look must not crash the process twice.
     this.done.catch(() => {});
+    this.rest = binanceRest(this.http, profile, this.clock);
+    this.inbox = new Inbox({
+      monotonicUs: () => this.clock.monotonicUs(),
+      later: (work) => void setTimeout(work, 0),
+    });
     this.context = {
       profile,
       clock: this.clock,
@@ -138,11 +123,22 @@ class Live implements LiveFeeds {
       log,
       onFrame: options.onFrame ?? (() => {}),
       emit: (events) => this.fromFeed(events),
+      inbox: this.inbox,
+      retryAfter: (url) => probeRetryAfter(this.network, url, this.stop.signal),
       onState: (event) => this.stateChanged(event),
     };
     const wanted = (feed: LiveFeedName) => (options.feeds ?? LIVE_FEEDS).includes(feed);
     this.wantsWindows = wanted("polymarket.market") || wanted("polymarket.prices");
-    this.market = wanted("polymarket.market") ? new MarketSession(this.context) : null;
+    const socketsOf = (feed: LiveFeedName) => (options.hotSpare ?? []).includes(feed) ? 2 : 1;
+    const { signal } = this.stop;
+    this.market = !wanted("polymarket.market") ? null : new MarketSession(this.context, {
+      http: this.http,
+      signal,
+      sockets: socketsOf("polymarket.market"),
+      onVoid: (tokens) => {
+        for (const token of tokens) this.resyncs.request(token);
+      },
+    });
     this.resyncs = new BookResync({
       http: this.http,
       clob: profile.clob,
@@ -152,7 +148,17 @@ class Live implements LiveFeeds {
       emit: (event) => this.emit([event]),
     });
     this.keeper = this.openKeeper();
-    this.openSessions(wanted);
+    this.sessions = openSessions({
+      context: this.context,
+      assets: options.assets,
+      credentials: options.credentials,
+      rest: this.rest,
+      signal,
+      diffBook: options.diffBook ?? false,
+      legacyRtds: options.legacyRtds ?? false,
+      wanted,
+      socketsOf,
+    });
   }
 
   async begin(): Promise<void> {
@@ -206,6 +212,7 @@ class Live implements LiveFeeds {
   private async shutDown(): Promise<void> {
     this.options.signal.removeEventListener("abort", this.onAbort);
     clearInterval(this.timer);
+    this.inbox.close();
     this.stop.abort(new DOMException("closed", "AbortError"));
     await Promise.all([
       this.market?.close(),
@@ -238,49 +245,8 @@ class Live implements LiveFeeds {
     });
   }
 
-  private openSessions(wanted: (feed: LiveFeedName) => boolean): void {
-    const { assets, credentials } = this.options;
-    if (wanted("polymarket.prices")) {
-      this.sessions.set(
-        "polymarket.prices",
-        credentials === null ? this.absentPrices() : new PolyboltSession(this.context, assets, credentials),
-      );
-    }
-    const binance: readonly BinanceFeed[] = [
-      "binance.futures.public",
-      "binance.futures.market",
-      "binance.spot",
-    ];
-    for (const feed of binance) {
-      if (wanted(feed)) this.sessions.set(feed, new BinanceSession(feed, this.context, assets));
-    }
-  }
-
-  /** Stands for a price socket that cannot be opened: down from the beginning, and said so. */
-  private absentPrices(): Session {
-    const metrics = newFeedMetrics(this.clock.now());
-    const detail = "NO_CREDENTIALS: the price socket wants API credentials";
-    metrics.state = "down";
-    metrics.detail = detail;
-    return {
-      metrics,
-      start: () => {
-        const at = this.clock.now();
-        this.stateChanged({
-          type: "feedState",
-          feed: "polymarket.prices",
-          state: "down",
-          detail,
-          tExchange: at,
-          tReceive: at,
-        });
-      },
-      close: () => Promise.resolve(),
-    };
-  }
-
   private listed(instrument: Instrument): void {
-    this.market?.subscribe([instrument.upToken, instrument.downToken]);
+    this.market?.subscribe([instrument.upToken, instrument.downToken], instrument.endMs);
     const strike = this.strikes.track(instrument, this.clock.now());
     if (strike !== null) this.emit([strike]);
   }
@@ -290,12 +256,11 @@ class Live implements LiveFeeds {
     const count = this.options.warmUpBars ?? 70;
     if (count <= 0) return;
     const venues: readonly BinanceVenue[] = ["binance-futures", "binance-spot"];
-    const { profile } = this.options;
     await Promise.all(this.options.assets.map(async (asset) => {
       for (const venue of venues) {
         try {
-          const query = { profile, venue, asset, count, clock: this.clock };
-          const bars = await fetchBars(this.http, query, { signal: this.stop.signal, retries: 1 });
+          const query = { venue, asset, count };
+          const bars = await fetchBars(this.rest, query, { signal: this.stop.signal, retries: 1 });
           const now = this.clock.now();
           return this.emit(bars.map((bar) => ({ ...bar, tReceive: now })));
         } catch (error) {
@@ -315,6 +280,7 @@ class Live implements LiveFeeds {
       if (!this.stop.signal.aborted) this.options.log.debug("a strike source failed", { source, message });
     };
     while (!this.stop.signal.aborted) {
+      this.market?.expire(this.clock.now());
       const due = this.strikes.due(this.clock.now());
       const found = await Promise.all(due.map((i) => this.strikes.poll(i, sources, now, onFailure)));
       const at = this.clock.now();
@@ -372,7 +338,13 @@ class Live implements LiveFeeds {
     this.emit(changed ?? events);
   }
 
+  /** Behind the frames that wait, if any, so that the order of `tReceive` holds. */
   private emit(events: readonly MarketEvent[]): void {
+    if (this.inbox.running || this.inbox.waiting === 0) return this.deliver(events);
+    this.inbox.push({ book: false, run: () => this.deliver(events) });
+  }
+
+  private deliver(events: readonly MarketEvent[]): void {
     if (this.stop.signal.aborted || events.length === 0) return;
     try {
       this.options.onEvents(events);

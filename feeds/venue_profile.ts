@@ -9,6 +9,8 @@ export interface VenueProfile {
   readonly clobSocket: string;
   /** Full URL of the PolyBolt price socket. */
   readonly priceSocket: string;
+  /** Full URL of the legacy price socket (RTDS), used only under `feeds.legacyRtds`. */
+  readonly legacyPriceSocket: string;
   /** Base of the web helpers (`/api/crypto/crypto-price`, `/api/geoblock`). */
   readonly web: string;
   readonly futuresRest: string;
@@ -27,6 +29,7 @@ export const POLYMARKET: VenueProfile = {
   clob: "https://clob.polymarket.com",
   clobSocket: "wss://ws-subscriptions-clob.polymarket.com",
   priceSocket: "wss://ws-live-v2.polymarket.com/ws",
+  legacyPriceSocket: "wss://ws-live-data.polymarket.com",
   web: "https://polymarket.com",
   futuresRest: "https://fapi.binance.com",
   futuresSocket: "wss://fstream.binance.com",
@@ -48,6 +51,7 @@ export function simProfile(port: number, host = "127.0.0.1"): VenueProfile {
     clob: `${http}/clob`,
     clobSocket: ws,
     priceSocket: `${ws}/polybolt/ws`,
+    legacyPriceSocket: `${ws}/rtds`,
     web: `${http}/web`,
     futuresRest: `${http}/binance-futures`,
     futuresSocket: `${ws}/binance-futures`,

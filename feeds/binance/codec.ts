@@ -16,17 +16,28 @@ import {
   parseNumber,
   readNumber,
 } from "../net/sink.ts";
-import { CONTROL, type FrameVerdict } from "../net/ws_session.ts";
+import { CONTROL, type FrameVerdict } from "../net/frame.ts";
 import { assetOfSymbol } from "./routes.ts";
 
-/** Last aggregate trade id per symbol: a jump is missed data, a repeat is a renewed socket's overlap. */
+/** The newest id of one stream, and when it came. */
+interface Newest {
+  id: number;
+  atMs: number;
+}
+
+/**
+ * The newest id per stream: an aggregate-trade id that jumps is missed data, an id that does not advance is the other
+ * socket's copy of what we know (a renewal's overlap, a hot spare).
+ */
 export interface BinanceState {
-  readonly lastAggregate: Map<string, number>;
+  readonly newest: Map<string, Newest>;
+  /** Told of every jump of aggregate-trade ids: the first and last id missing. */
+  onTradeGap?: (asset: Asset, firstId: number, lastId: number) => void;
   /** Set when the venue announced that it will close this socket (spot, since 2026-05). */
   shutdownAnnounced: boolean;
 }
 
-export const newBinanceState = (): BinanceState => ({ lastAggregate: new Map(), shutdownAnnounced: false });
+export const newBinanceState = (): BinanceState => ({ newest: new Map(), shutdownAnnounced: false });
 
 const MAX_LEVELS = 1000;
 /** Copied to make level arrays that hold doubles from the start: a fresh array would be converted on its first price. */
@@ -41,7 +52,8 @@ interface Context {
   readonly stream: string;
 }
 
-function levelsOf(rows: unknown): number[] | null {
+/** `[["price","size"]]` to flat doubles; null when a row is malformed. */
+export function levelsOf(rows: unknown): number[] | null {
   if (!Array.isArray(rows) || rows.length > MAX_LEVELS) return null;
   const out = DOUBLES.slice(0, rows.length * 2);
   let at = 0;
@@ -76,10 +88,58 @@ function emit(c: Context, event: MarketEvent): FrameVerdict {
   return c.stream === "" ? event.type : c.stream;
 }
 
-function depth(c: Context, asset: Asset, bidRows: unknown, askRows: unknown, at: number): FrameVerdict {
+/** An id that steps back after this long is a venue that began to count anew, not a late copy. */
+const RECOUNT_MS = 10_000;
+
+const keyOf = (c: Context, type: string, asset: Asset): string =>
+  c.stream === "" ? `${c.venue}/${type}/${asset}` : `${c.venue}/${c.stream}`;
+
+/** The id before this one, -1 when it is the first; null when it does not advance: then the frame is a copy. */
+function advance(c: Context, key: string, id: number): number | null {
+  const newest = c.state.newest.get(key);
+  if (newest === undefined) {
+    c.state.newest.set(key, { id, atMs: c.tReceive });
+    return -1;
+  }
+  const before = newest.id;
+  if (id <= before) {
+    if (c.tReceive - newest.atMs < RECOUNT_MS) {
+      c.sink.duplicates++;
+      return null;
+    }
+    newest.id = id;
+    newest.atMs = c.tReceive;
+    return -1;
+  }
+  newest.id = id;
+  newest.atMs = c.tReceive;
+  return before;
+}
+
+/** A copy is a datum of its stream for the socket it came on, and no event. */
+const copyOf = (c: Context, type: string): FrameVerdict => c.stream === "" ? type : c.stream;
+
+const isId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function depth(
+  c: Context,
+  asset: Asset,
+  data: Json,
+  rows: readonly [unknown, unknown],
+  at: number,
+): FrameVerdict {
+  const [bidRows, askRows] = rows;
   const bids = levelsOf(bidRows);
   const asks = levelsOf(askRows);
   if (bids === null || asks === null || Number.isNaN(at)) return null;
+  const id = data.u ?? data.lastUpdateId;
+  if (id !== undefined) {
+    if (!isId(id)) return null;
+    const before = advance(c, keyOf(c, "fastBook", asset), id);
+    if (before === null) return copyOf(c, "fastBook");
+    // `pu` is the previous message of this stream: a later one than ours is a message we never got.
+    if (before >= 0 && isId(data.pu) && data.pu > before) c.sink.gaps++;
+  }
   return emit(c, {
     type: "fastBook",
     venue: c.venue,
@@ -99,6 +159,10 @@ function bookTicker(c: Context, asset: Asset, data: Json): FrameVerdict {
   // Spot's bookTicker has no time at all: stamped on receipt.
   const at = data.T === undefined && data.E === undefined ? c.tReceive : timeOf(data);
   if (!(bid > 0) || !(ask > 0) || !(bidSize >= 0) || !(askSize >= 0) || Number.isNaN(at)) return null;
+  if (data.u !== undefined) {
+    if (!isId(data.u)) return null;
+    if (advance(c, keyOf(c, "fastTop", asset), data.u) === null) return copyOf(c, "fastTop");
+  }
   return emit(c, {
     type: "fastTop",
     venue: c.venue,
@@ -118,14 +182,13 @@ function aggTrade(c: Context, asset: Asset, data: Json): FrameVerdict {
   const at = timeOf(data);
   const id = data.a;
   if (!(price > 0) || !(size >= 0) || Number.isNaN(at) || typeof data.m !== "boolean") return null;
-  if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 0) return null;
-  const last = c.state.lastAggregate.get(asset);
-  if (last !== undefined && id <= last) {
-    c.sink.duplicates++;
-    return c.stream;
+  if (!isId(id)) return null;
+  const before = advance(c, keyOf(c, "fastTrade", asset), id);
+  if (before === null) return copyOf(c, "fastTrade");
+  if (before >= 0 && id > before + 1) {
+    c.sink.gaps += id - before - 1;
+    c.state.onTradeGap?.(asset, before + 1, id - 1);
   }
-  if (last !== undefined && id > last + 1) c.sink.gaps += id - last - 1;
-  c.state.lastAggregate.set(asset, id);
   // `m` true: the buyer was the maker, so the taker sold.
   return emit(c, {
     type: "fastTrade",
@@ -146,6 +209,7 @@ function markPrice(c: Context, asset: Asset, data: Json): FrameVerdict {
   // Dated contracts send an empty rate. `T` is the next funding time here, not the event's.
   const fundingRate = data.r === "" ? 0 : parseNumber(data.r);
   if (!(mark > 0) || !(index > 0) || Number.isNaN(fundingRate) || !isPlausibleMs(data.E)) return null;
+  if (advance(c, keyOf(c, "markPrice", asset), data.E) === null) return copyOf(c, "markPrice");
   return emit(c, {
     type: "markPrice",
     asset,
@@ -173,6 +237,8 @@ function forceOrder(c: Context, data: Json): FrameVerdict {
   const at = isPlausibleMs(order.T) ? order.T : timeOf(data);
   const side = order.S === "SELL" ? "sell" : order.S === "BUY" ? "buy" : null;
   if (!(price > 0) || !(size >= 0) || Number.isNaN(at) || side === null) return null;
+  // At most one per symbol and second is sent, so its trade time is its id.
+  if (advance(c, keyOf(c, `liquidation/${side}`, asset), at) === null) return copyOf(c, "liquidation");
   return emit(c, {
     type: "liquidation",
     asset,
@@ -196,6 +262,9 @@ function kline(c: Context, asset: Asset, data: Json): FrameVerdict {
   if (!(open > 0) || !(high > 0) || !(low > 0) || !(close > 0) || !(volume >= 0) || !isPlausibleMs(data.E)) {
     return null;
   }
+  // A closing frame is known by its bar, so that a forming one of the same push cannot hide it.
+  const key = `${keyOf(c, "fastBar", asset)}${k.x ? "/closed" : ""}`;
+  if (advance(c, key, k.x ? k.t : data.E) === null) return copyOf(c, "fastBar");
   // The venue's close is the last millisecond inside the bar; ours is the first one after it, so that bars tile.
   const closeMs = k.T + 1;
   return emit(c, {
@@ -234,7 +303,9 @@ function decodeTyped(c: Context, data: Json): FrameVerdict {
   switch (data.e) {
     case "depthUpdate":
       // Snapshot and diff have the same keys: only the name tells them apart, so a raw frame is not a book.
-      if (/@depth(?:5|10|20)(?:@|$)/.test(c.stream)) return depth(c, asset, data.b, data.a, timeOf(data));
+      if (/@depth(?:5|10|20)(?:@|$)/.test(c.stream)) {
+        return depth(c, asset, data, [data.b, data.a], timeOf(data));
+      }
       return c.stream === "" ? null : ignore(c);
     case "bookTicker":
       return bookTicker(c, asset, data);
@@ -255,7 +326,7 @@ function decodeTyped(c: Context, data: Json): FrameVerdict {
 function decodeUntyped(c: Context, data: Json): FrameVerdict {
   if (data.lastUpdateId !== undefined && c.stream !== "") {
     const asset = assetOfStream(c.stream);
-    return asset === undefined ? ignore(c) : depth(c, asset, data.bids, data.asks, c.tReceive);
+    return asset === undefined ? ignore(c) : depth(c, asset, data, [data.bids, data.asks], c.tReceive);
   }
   if (typeof data.s === "string" && data.B !== undefined && data.A !== undefined) {
     const asset = assetOfSymbol(data.s);

@@ -70,9 +70,9 @@ export const assetOfSymbol = (symbol: string): Asset | undefined => BY_SYMBOL.ge
 
 const lower = (asset: Asset): string => symbolOf(asset).toLowerCase();
 
-/** What we take from `/public`. */
-export const publicStreams = (assets: readonly Asset[]): string[] =>
-  assets.flatMap((a) => [`${lower(a)}@depth20@100ms`, `${lower(a)}@bookTicker`]);
+/** What we take from `/public`: the top 20 as a whole, or every change of the book. */
+export const publicStreams = (assets: readonly Asset[], diffBook = false): string[] =>
+  assets.flatMap((a) => [`${lower(a)}@${diffBook ? "depth" : "depth20"}@100ms`, `${lower(a)}@bookTicker`]);
 
 /** What we take from `/market`. */
 export const marketStreams = (assets: readonly Asset[]): string[] =>

@@ -3,6 +3,7 @@ import type { FeedName, FeedStateEvent } from "../../core/events.ts";
 import type { Ms } from "../../core/units.ts";
 import type { Clock } from "../clock.ts";
 import type { VenueProfile } from "../venue_profile.ts";
+import type { Inbox } from "./inbox.ts";
 import type { FeedLimitOverrides } from "./limits.ts";
 import type { Network } from "./network.ts";
 import type { EmitEvents } from "./sink.ts";
@@ -24,5 +25,9 @@ export interface FeedContext {
   /** Every text frame, before it is decoded. */
   readonly onFrame: (feed: FeedName, raw: string, tReceive: Ms) => void;
   readonly emit: EmitEvents;
+  /** Frames of all feeds wait here when we are slow. */
+  readonly inbox: Inbox;
+  /** The wait that a venue names when it refuses handshakes at this socket URL, ms; null when it names none. Never rejects. */
+  readonly retryAfter: (socketUrl: string) => Promise<number | null>;
   readonly onState: (event: FeedStateEvent) => void;
 }

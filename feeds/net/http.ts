@@ -67,6 +67,8 @@ export interface HttpCall {
   readonly signal?: AbortSignal;
   readonly deadlineMs?: number;
   readonly retries?: number;
+  /** Told of every answer, refusals included: for ledgers of request weight. */
+  readonly onResponse?: (status: number, headers: Headers) => void;
 }
 
 export interface HttpClient {
@@ -139,12 +141,35 @@ function statusFailure(url: string, response: Response, text: string): HttpError
   return new HttpError("HTTP_STATUS", `Cannot use the answer of ${shortUrl(url)}: status is ${status}`, more);
 }
 
+/**
+ * The wait that a busy venue names at a socket's address: a refused handshake hides its headers from us, a plain request to
+ * the same place does not. Ms; null when it names none. Never rejects.
+ */
+export async function probeRetryAfter(
+  network: Pick<Network, "fetch">,
+  socketUrl: string,
+  signal: AbortSignal,
+): Promise<number | null> {
+  try {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(3000)]);
+    const response = await network.fetch(socketUrl.replace(/^ws/, "http"), {
+      headers: { "user-agent": USER_AGENT },
+      signal: deadline,
+    });
+    await response.body?.cancel();
+    return parseRetryAfter(response.headers.get("retry-after"), Date.now());
+  } catch {
+    return null;
+  }
+}
+
 interface Attempt {
   readonly url: string;
   readonly init: RequestInit;
   readonly deadlineMs: number;
   readonly maxBytes: number;
   readonly signal: AbortSignal | undefined;
+  readonly onResponse: HttpCall["onResponse"];
 }
 
 async function attemptOnce(options: HttpOptions, attempt: Attempt): Promise<unknown> {
@@ -158,6 +183,7 @@ async function attemptOnce(options: HttpOptions, attempt: Attempt): Promise<unkn
   try {
     if (signal?.aborted) deadline.abort();
     response = await options.network.fetch(url, { ...attempt.init, signal: deadline.signal });
+    attempt.onResponse?.(response.status, response.headers);
     text = await readCapped(response, attempt.maxBytes, url);
   } catch (cause) {
     if (cause instanceof HttpError) throw cause;
@@ -207,6 +233,7 @@ export function httpClient(options: HttpOptions): HttpClient {
     deadlineMs: call.deadlineMs ?? limits.deadlineMs,
     maxBytes: limits.maxBytes,
     signal: call.signal,
+    onResponse: call.onResponse,
   });
   return {
     async get(url, call = {}) {

@@ -14,6 +14,8 @@ export interface FeedLimits {
   readonly lateMs: number;
   /** How long a feed may stay late until its socket is thrown away and opened again. */
   readonly deadMs: number;
+  /** How long a silent socket may take to answer a probe. */
+  readonly probeMs: number;
   /** Age at which a healthy socket is renewed, before the venue ends it; null: never. */
   readonly renewMs: number | null;
 }
@@ -27,6 +29,7 @@ export const FEED_LIMITS: Readonly<Record<FeedName, FeedLimits>> = {
     firstDatumMs: 10_000,
     lateMs: 10_000,
     deadMs: 20_000,
+    probeMs: 3000,
     renewMs: null,
   },
   "polymarket.prices": {
@@ -34,6 +37,7 @@ export const FEED_LIMITS: Readonly<Record<FeedName, FeedLimits>> = {
     firstDatumMs: 15_000,
     lateMs: 5000,
     deadMs: 10_000,
+    probeMs: 3000,
     renewMs: null,
   },
   "binance.futures.public": {
@@ -41,6 +45,7 @@ export const FEED_LIMITS: Readonly<Record<FeedName, FeedLimits>> = {
     firstDatumMs: 15_000,
     lateMs: 5000,
     deadMs: 10_000,
+    probeMs: 3000,
     renewMs: 23 * HOUR,
   },
   "binance.futures.market": {
@@ -48,6 +53,7 @@ export const FEED_LIMITS: Readonly<Record<FeedName, FeedLimits>> = {
     firstDatumMs: 15_000,
     lateMs: 10_000,
     deadMs: 15_000,
+    probeMs: 3000,
     renewMs: 23 * HOUR,
   },
   "binance.spot": {
@@ -55,9 +61,17 @@ export const FEED_LIMITS: Readonly<Record<FeedName, FeedLimits>> = {
     firstDatumMs: 15_000,
     lateMs: 10_000,
     deadMs: 15_000,
+    probeMs: 3000,
     renewMs: 23 * HOUR,
   },
-  "deribit": { connectMs: 10_000, firstDatumMs: 30_000, lateMs: 30_000, deadMs: 30_000, renewMs: null },
+  "deribit": {
+    connectMs: 10_000,
+    firstDatumMs: 30_000,
+    lateMs: 30_000,
+    deadMs: 30_000,
+    probeMs: 5000,
+    renewMs: null,
+  },
 };
 
 /** Overrides per feed; what is absent keeps its default. */

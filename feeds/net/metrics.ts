@@ -15,6 +15,12 @@ export interface FeedMetrics {
   gaps: number;
   /** Messages the venue says it dropped because we were slow. */
   dropped: number;
+  /** Book frames that we left out ourselves, because too many waited. */
+  shed: number;
+  /** Venue ms of the newest datum; null before the first. */
+  lastDatumMs: number | null;
+  /** Nothing comes, and REST agrees that there is nothing. */
+  quiet: boolean;
   /** Messages received twice and left out. */
   duplicates: number;
   reconnects: number;
@@ -39,6 +45,9 @@ export function newFeedMetrics(openedMs: number): FeedMetrics {
     firstDatumMs: null,
     gaps: 0,
     dropped: 0,
+    shed: 0,
+    lastDatumMs: null,
+    quiet: false,
     duplicates: 0,
     reconnects: 0,
     renewals: 0,
@@ -69,6 +78,10 @@ export interface FeedSummary {
   readonly bytes: number;
   readonly gaps: number;
   readonly dropped: number;
+  readonly shed: number;
+  /** Age of the newest datum, venue ms; null before the first. */
+  readonly dataAgeMs: number | null;
+  readonly quiet: boolean;
   readonly duplicates: number;
   readonly reconnects: number;
   readonly renewals: number;
@@ -78,10 +91,11 @@ export interface FeedSummary {
 
 /** Numbers for people and programs; `perSecond` is per venue second. */
 export function summarise(metrics: FeedMetrics, nowMs: number): FeedSummary {
-  const { ages, openedMs, ...rest } = metrics;
+  const { ages, lastDatumMs, openedMs, ...rest } = metrics;
   const seconds = Math.max(0.001, (nowMs - openedMs) / 1000);
   return {
     ...rest,
+    dataAgeMs: lastDatumMs === null ? null : Math.max(0, nowMs - lastDatumMs),
     perSecond: Math.round(metrics.frames / seconds * 100) / 100,
     ageMs: ages.totalCount === 0
       ? { p50: null, p99: null }

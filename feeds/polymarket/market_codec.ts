@@ -6,7 +6,7 @@
 import type { BookDeltaEvent, MarketEvent } from "../../core/events.ts";
 import type { Outcome, Side } from "../../core/market/instrument.ts";
 import { type Ms, parseDecimal, type Price, PRICE_SCALE, type Shares } from "../../core/units.ts";
-import { CONTROL, type FrameVerdict } from "../net/ws_session.ts";
+import { CONTROL, type FrameVerdict } from "../net/frame.ts";
 import { type DecodeSink, isObject, isPlausibleMs, type Json, parseJson } from "../net/sink.ts";
 
 /** Stream name of book data, for the watchdog. */
@@ -219,7 +219,11 @@ function decodeMessage(message: unknown, tReceive: Ms, sink: DecodeSink): FrameV
  */
 export function decodeMarketFrame(text: string, tReceive: Ms, sink: DecodeSink): FrameVerdict {
   if (text === "PONG" || text === "PING") return CONTROL;
-  const parsed = parseJson(text);
+  return decodeMarketMessages(parseJson(text), tReceive, sink);
+}
+
+/** As `decodeMarketFrame`, for a frame that has been parsed already. */
+export function decodeMarketMessages(parsed: unknown, tReceive: Ms, sink: DecodeSink): FrameVerdict {
   if (!Array.isArray(parsed)) return decodeMessage(parsed, tReceive, sink);
   let verdict: FrameVerdict = parsed.length === 0 ? CONTROL : null;
   let bad = 0;

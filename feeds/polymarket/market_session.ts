@@ -1,95 +1,195 @@
 /** The CLOB market socket: subscriptions that follow the windows, text pings, frames to events. Dossier 7.1, 7.2. */
+import type { MarketEvent } from "../../core/events.ts";
+import type { Ms } from "../../core/units.ts";
 import type { FeedContext } from "../net/feed_context.ts";
+import type { FrameVerdict } from "../net/frame.ts";
+import { CONTROL } from "../net/frame.ts";
+import type { HttpClient } from "../net/http.ts";
 import { limitsFor } from "../net/limits.ts";
+import type { Link } from "../net/link.ts";
 import type { FeedMetrics } from "../net/metrics.ts";
-import { type DecodeSink, drain, newSink } from "../net/sink.ts";
-import { WsSession } from "../net/ws_session.ts";
-import { decodeMarketFrame, MARKET_STREAM } from "./market_codec.ts";
+import { type DecodeSink, drain, newSink, parseJson } from "../net/sink.ts";
+import { Supervisor } from "../net/supervisor.ts";
+import { checkBooks, type LastWord } from "./book_check.ts";
+import { decodeMarketFrame, decodeMarketMessages } from "./market_codec.ts";
+import { MarketMerge } from "./market_merge.ts";
 
 const PING_EVERY_MS = 10_000;
 /** Users see stalls above about 200 tokens on one socket (dossier 3.7). */
 export const MAX_TOKENS = 200;
 
-/** One socket for all windows. Opens with the first token. */
-export class MarketSession {
-  private readonly session: WsSession;
-  private readonly tokens = new Set<string>();
-  private readonly sink: DecodeSink = newSink();
-  private ping: ReturnType<typeof setInterval> | undefined;
-  private started = false;
+export interface MarketOptions {
+  readonly http: HttpClient;
+  readonly signal: AbortSignal;
+  readonly sockets?: 1 | 2;
+  /** These tokens' books are void: read them again over REST. */
+  readonly onVoid: (tokens: readonly string[]) => void;
+}
 
-  constructor(private readonly context: FeedContext) {
-    const { clock, network, profile, random } = context;
-    this.session = new WsSession({
+/** A frame that changes books and nothing else, by its head alone. */
+export const isMarketBook = (text: string): boolean =>
+  text.startsWith('{"event_type":"price_change"') || text.startsWith('{"event_type":"best_bid_ask"');
+
+/** One feed for all windows. Opens with the first token. */
+export class MarketSession {
+  private readonly supervisor: Supervisor;
+  /** Subscribed tokens and the end of their window, venue ms. */
+  private readonly tokens = new Map<string, number>();
+  private readonly lastWords = new Map<string, LastWord>();
+  private readonly merge = new MarketMerge();
+  private readonly sink: DecodeSink = newSink();
+  /** Sockets that have been asked for the whole set. */
+  private readonly asked = new Set<number>();
+
+  constructor(private readonly context: FeedContext, private readonly options: MarketOptions) {
+    const { clock, log, network, profile, random } = context;
+    const { http, signal } = options;
+    const url = `${profile.clobSocket}/ws/market`;
+    this.supervisor = new Supervisor({
       feed: "polymarket.market",
-      url: () => `${profile.clobSocket}/ws/market`,
+      url: () => url,
       clock,
       random,
       openSocket: network.openSocket,
       limits: limitsFor("polymarket.market", context.limits),
-      watch: new Map([[MARKET_STREAM, null]]),
-      onOpen: () => this.opened(),
-      onFrame: (text, tReceive) => {
-        context.onFrame("polymarket.market", text, tReceive);
-        const verdict = decodeMarketFrame(text, tReceive, this.sink);
-        drain(this.sink, this.session.metrics, context.emit);
-        return verdict;
-      },
+      onOpen: (link) => this.opened(link),
+      onFrame: (text, tReceive, link) => this.frame(text, tReceive, link),
       onState: context.onState,
+      onGone: (link) => this.gone(link),
+      onVoid: (tokens) => options.onVoid(tokens ?? [...this.tokens.keys()]),
+      // Begins after the subscribe: an earlier PING is answered with close 1008 (nautilus_trader#4864, 2026-08-26).
+      keepAlive: { everyMs: PING_EVERY_MS, text: "PING" },
+      probe: "PING",
+      resubscribe: (link, token) => {
+        link.send(JSON.stringify({ assets_ids: [token], operation: "unsubscribe" }));
+        link.send(subscription([token]));
+      },
+      verify: (tokens) =>
+        checkBooks({ http, clob: profile.clob, clock, log, signal }, tokens, (t) => this.lastWords.get(t)),
+      sockets: options.sockets ?? 1,
+      inbox: context.inbox,
+      isBook: isMarketBook,
+      retryAfter: () => context.retryAfter(url),
     });
   }
 
   get metrics(): FeedMetrics {
-    return this.session.metrics;
+    return this.supervisor.metrics;
   }
 
-  /** Adds tokens, on the open socket or with the next one. */
-  subscribe(tokens: readonly string[]): void {
+  /** Adds the tokens of a window that ends at `endMs`, on the open sockets or with the next one. */
+  subscribe(tokens: readonly string[], endMs: number): void {
     const added = tokens.filter((token) => !this.tokens.has(token));
     if (added.length === 0) return;
     if (this.tokens.size + added.length > MAX_TOKENS) {
       this.context.log.warn("too many tokens for one socket, leaving some out", { limit: MAX_TOKENS });
       return;
     }
-    for (const token of added) this.tokens.add(token);
-    if (!this.started) {
-      this.started = true;
-      this.session.start();
-      return;
+    for (const token of added) {
+      this.tokens.set(token, endMs);
+      this.supervisor.watch(token);
     }
-    // Before the first subscribe of a connection this sends nothing: `opened()` asks for the whole set.
-    if (this.ping === undefined) return;
-    this.session.watch(MARKET_STREAM);
-    this.session.send(
-      JSON.stringify({ assets_ids: added, operation: "subscribe", custom_feature_enabled: true }),
-    );
+    this.supervisor.start();
+    // A socket that is still opening asks for the whole set by itself.
+    for (const link of this.supervisor.all()) if (this.asked.has(link.id)) link.send(subscription(added));
   }
 
   unsubscribe(tokens: readonly string[]): void {
     const removed = tokens.filter((token) => this.tokens.delete(token));
     if (removed.length === 0) return;
-    if (this.tokens.size === 0) this.session.unwatch(MARKET_STREAM);
-    if (this.ping !== undefined) {
-      this.session.send(JSON.stringify({ assets_ids: removed, operation: "unsubscribe" }));
+    for (const token of removed) {
+      this.supervisor.unwatch(token);
+      this.merge.forget(token);
+      this.lastWords.delete(token);
+    }
+    const text = JSON.stringify({ assets_ids: removed, operation: "unsubscribe" });
+    for (const link of this.supervisor.all()) if (this.asked.has(link.id)) link.send(text);
+  }
+
+  /** Books of windows that are over may fall silent. Call about once a second. */
+  expire(now: number): void {
+    for (const [token, endMs] of this.tokens) if (now >= endMs) this.supervisor.unwatch(token);
+  }
+
+  close(): Promise<void> {
+    return this.supervisor.close();
+  }
+
+  private opened(link: Link): void {
+    this.asked.add(link.id);
+    link.send(
+      JSON.stringify({ assets_ids: [...this.tokens.keys()], type: "market", custom_feature_enabled: true }),
+    );
+  }
+
+  private gone(link: Link): void {
+    this.asked.delete(link.id);
+    this.merge.gone(link.id, this.supervisor.all().filter((one) => one !== link).length);
+  }
+
+  private frame(text: string, tReceive: Ms, link: Link): FrameVerdict {
+    const others = this.supervisor.all().filter((one) => one !== link);
+    if (others.length > 0) return this.mergedFrame(text, tReceive, link, others);
+    this.context.onFrame("polymarket.market", text, tReceive);
+    return this.finish(decodeMarketFrame(text, tReceive, this.sink), text, link);
+  }
+
+  /** While several sockets are open, only what is news goes on; the frame that is recorded holds nothing else. */
+  private mergedFrame(text: string, tReceive: Ms, link: Link, others: readonly Link[]): FrameVerdict {
+    const parsed = text === "PONG" ? null : parseJson(text);
+    if (parsed === null || parsed === undefined) {
+      this.context.onFrame("polymarket.market", text, tReceive);
+      return decodeMarketFrame(text, tReceive, this.sink);
+    }
+    const list = Array.isArray(parsed) ? parsed : [parsed];
+    const merged = this.merge.take(link.id, list, others.map((one) => one.id));
+    this.metrics.duplicates += merged.copies;
+    this.shown(link, list);
+    if (merged.voided.length > 0) {
+      this.metrics.gaps += merged.voided.length;
+      this.options.onVoid([...new Set(merged.voided)]);
+    }
+    if (merged.messages.length === 0) return CONTROL;
+    const raw = merged.whole ? text : JSON.stringify(merged.messages);
+    this.context.onFrame("polymarket.market", raw, tReceive);
+    return this.finish(decodeMarketMessages(merged.messages, tReceive, this.sink), raw, link);
+  }
+
+  /** A copy is no news, but it shows that this socket delivers. */
+  private shown(link: Link, messages: readonly unknown[]): void {
+    const probe = newSink();
+    const now = this.context.clock.now();
+    decodeMarketMessages(messages, now, probe);
+    for (const event of probe.events) if ("token" in event) link.datum(event.token, now);
+  }
+
+  private finish(verdict: FrameVerdict, text: string, link: Link): FrameVerdict {
+    let shown = verdict;
+    const { events } = this.sink;
+    for (let i = 0; i < events.length; i++) shown = this.noted(events[i]!, text, link) ?? shown;
+    drain(this.sink, this.metrics, this.context.emit);
+    return shown;
+  }
+
+  /** Remembers what was said of a token; answers the token, which is the watched stream. */
+  private noted(event: MarketEvent, text: string, link: Link): string | null {
+    switch (event.type) {
+      case "book":
+      case "bookDelta":
+        this.lastWords.set(event.token, { timestampMs: event.tExchange, text });
+        this.merge.note(link.id, event.token, event.tExchange);
+        link.datum(event.token, event.tReceive);
+        return event.token;
+      case "tokenTrade":
+      case "bestBidAsk":
+      case "tickSize":
+        link.datum(event.token, event.tReceive);
+        return event.token;
+      default:
+        return null;
     }
   }
-
-  async close(): Promise<void> {
-    this.stopPing();
-    await this.session.close();
-  }
-
-  private opened(): void {
-    this.session.send(
-      JSON.stringify({ assets_ids: [...this.tokens], type: "market", custom_feature_enabled: true }),
-    );
-    // Only after the subscribe: an earlier PING is answered with close 1008 (nautilus_trader#4864, 2026-08-26).
-    this.stopPing();
-    this.ping = setInterval(() => this.session.send("PING"), PING_EVERY_MS / this.context.clock.speed);
-  }
-
-  private stopPing(): void {
-    clearInterval(this.ping);
-    this.ping = undefined;
-  }
 }
+
+const subscription = (tokens: readonly string[]): string =>
+  JSON.stringify({ assets_ids: tokens, operation: "subscribe", custom_feature_enabled: true });

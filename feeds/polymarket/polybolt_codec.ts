@@ -5,7 +5,7 @@
 import type { OraclePriceEvent } from "../../core/events.ts";
 import { type Asset, ASSETS } from "../../core/market/instrument.ts";
 import type { Ms } from "../../core/units.ts";
-import { CONTROL, type FrameVerdict } from "../net/ws_session.ts";
+import { CONTROL, type FrameVerdict } from "../net/frame.ts";
 import { type DecodeSink, isObject, isPlausibleMs, type Json, parseJson, parseNumber } from "../net/sink.ts";
 
 export const SPOT_CHANNEL = "price.crypto";
@@ -28,8 +28,8 @@ export interface PolyboltState {
 
 export const newPolyboltState = (): PolyboltState => ({ seq: new Map(), seen: new Map() });
 
-/** Sequence numbers start again with every connection; remembered prints stay, so that a replay is not told twice. */
-export const resetSequence = (state: PolyboltState): void => state.seq.clear();
+/** The state of one more connection: sequence numbers of its own, prints known to all of them. */
+export const nextConnection = (state: PolyboltState): PolyboltState => ({ seq: new Map(), seen: state.seen });
 
 /** A frame that is not data. */
 export type PolyboltControl =
@@ -90,7 +90,7 @@ function decodePrint(row: unknown, source: Source, tReceive: Ms): OraclePriceEve
 }
 
 /** True the first time a print's second is seen on its stream. */
-function isNew(state: PolyboltState, stream: string, at: number): boolean {
+export function isNewPrint(state: PolyboltState, stream: string, at: number): boolean {
   let seen = state.seen.get(stream);
   if (seen === undefined) state.seen.set(stream, seen = new Set());
   if (seen.has(at)) return false;
@@ -133,7 +133,7 @@ function sourceOf(message: Json, payload: Json): Source | null {
 }
 
 function pushPrint(print: OraclePriceEvent, stream: string, state: PolyboltState, sink: DecodeSink): void {
-  if (isNew(state, stream, print.tExchange)) sink.events.push(print);
+  if (isNewPrint(state, stream, print.tExchange)) sink.events.push(print);
   else sink.duplicates++;
 }
 

@@ -3,7 +3,7 @@ import type { MarketEvent } from "../../../core/events.ts";
 import { ms } from "../../../core/units.ts";
 import { decodeBinanceFrame, newBinanceState } from "../../../feeds/binance/codec.ts";
 import { newSink } from "../../../feeds/net/sink.ts";
-import { CONTROL } from "../../../feeds/net/ws_session.ts";
+import { CONTROL } from "../../../feeds/net/frame.ts";
 import { frameFile, frameLines, recordedFrames } from "../frames.ts";
 
 const NOW = ms(1_795_253_805_000);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { MarketEvent } from "../../../core/events.ts";
 import { ms } from "../../../core/units.ts";
 import { newSink } from "../../../feeds/net/sink.ts";
-import { CONTROL } from "../../../feeds/net/ws_session.ts";
+import { CONTROL } from "../../../feeds/net/frame.ts";
 import { decodeMarketFrame, MARKET_STREAM } from "../../../feeds/polymarket/market_codec.ts";
 import { frameLines } from "../frames.ts";
 

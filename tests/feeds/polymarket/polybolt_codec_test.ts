@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { ms } from "../../../core/units.ts";
 import { newSink } from "../../../feeds/net/sink.ts";
-import { CONTROL } from "../../../feeds/net/ws_session.ts";
+import { CONTROL } from "../../../feeds/net/frame.ts";
 import {
   decodePolyboltFrame,
   newPolyboltState,
+  nextConnection,
   polyboltStream,
-  resetSequence,
 } from "../../../feeds/polymarket/polybolt_codec.ts";
 import { polyboltCloseAction } from "../../../feeds/polymarket/polybolt_session.ts";
 import { frameLines } from "../frames.ts";
@@ -59,14 +59,15 @@ Deno.test("a snapshot and a live print keep the exact value and the source's own
 Deno.test("a snapshot comes oldest first and tells no print twice, not even after a reconnect", () => {
   const d = decoder();
   d.decode(FRAMES[4]!);
-  resetSequence(d.state);
   const snapshot = JSON.parse(FRAMES[3]!);
   const row = (timestamp: number) => ({ timestamp, value: 5, full_accuracy_value: "5.0" });
   snapshot.payload.data = [row(1788886177000), row(1788886176000), row(1788886175000)];
-  const { events } = d.decode(JSON.stringify(snapshot));
+  const sink = newSink();
+  decodePolyboltFrame(JSON.stringify(snapshot), NOW, nextConnection(d.state), sink);
+  const { events } = sink;
   assert.deepEqual(events.map((e) => e.tExchange), [1788886175000, 1788886176000]);
-  assert.equal(d.sink.duplicates, 1);
-  assert.equal(d.sink.gaps, 0, "sequence numbers begin again with the connection");
+  assert.equal(sink.duplicates, 1);
+  assert.equal(sink.gaps, 0, "sequence numbers begin again with the connection");
 });
 
 Deno.test("an empty snapshot is no datum, and `dropped` is counted", () => {
@@ -117,10 +118,11 @@ Deno.test("another averaging window, an unknown symbol and malformed prints are 
   }
 });
 
-Deno.test("close 4001 is terminal, 4003 waits up to ten seconds, the rest backs off", () => {
+Deno.test("close 4001 is terminal, 4003 waits up to ten seconds, 4008 half a minute at least, the rest backs off", () => {
   assert.equal(polyboltCloseAction(4001, "", Math.random).kind, "terminal");
   assert.deepEqual(polyboltCloseAction(4003, "", () => 0.5), { kind: "wait", waitMs: 5000 });
-  for (const code of [4002, 4008, 1006, 1000]) {
+  assert.deepEqual(polyboltCloseAction(4008, "", () => 0.5), { kind: "wait", waitMs: 45_000 });
+  for (const code of [4002, 1006, 1000]) {
     assert.equal(polyboltCloseAction(code, "", Math.random).kind, "backoff");
   }
 });

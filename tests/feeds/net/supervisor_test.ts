@@ -2,9 +2,17 @@ import assert from "node:assert/strict";
 import type { FeedStateEvent } from "../../../core/events.ts";
 import { scaledClock } from "../../../feeds/clock.ts";
 import type { FeedLimits } from "../../../feeds/net/limits.ts";
-import { CONTROL, WsSession, type WsSessionOptions } from "../../../feeds/net/ws_session.ts";
+import { CONTROL } from "../../../feeds/net/frame.ts";
+import { Supervisor, type SupervisorOptions } from "../../../feeds/net/supervisor.ts";
 
-const LIMITS: FeedLimits = { connectMs: 5000, firstDatumMs: 5000, lateMs: 5000, deadMs: 5000, renewMs: null };
+const LIMITS: FeedLimits = {
+  connectMs: 5000,
+  firstDatumMs: 5000,
+  lateMs: 5000,
+  deadMs: 5000,
+  probeMs: 2000,
+  renewMs: null,
+};
 
 /** Waits, a millisecond at a time, until `done`; fails after five seconds. */
 async function eventually(done: () => boolean): Promise<void> {
@@ -16,7 +24,7 @@ async function eventually(done: () => boolean): Promise<void> {
 }
 
 interface Rig {
-  readonly session: WsSession;
+  readonly session: Supervisor;
   readonly states: FeedStateEvent[];
   readonly frames: string[];
   /** Resolves at the first state event for which `when` holds, those of the past included. */
@@ -24,10 +32,10 @@ interface Rig {
 }
 
 /** A session at 100 venue seconds per second, so that limits of seconds pass in tens of milliseconds. */
-function rig(url: string, more: Partial<WsSessionOptions> = {}): Rig {
+function rig(url: string, more: Partial<SupervisorOptions> = {}): Rig {
   const states: FeedStateEvent[] = [];
   const frames: string[] = [];
-  const session = new WsSession({
+  const session = new Supervisor({
     feed: "binance.spot",
     url: () => url,
     clock: scaledClock(1_795_253_805_000, 100),
@@ -117,8 +125,8 @@ Deno.test("a server that acknowledges and never sends data misses the first-datu
   await withVenue((socket) => socket.send("ack"), async ({ url, sockets }) => {
     const { session, reached } = rig(url);
     session.start();
-    const late = await reached(is("late"));
-    assert.ok(late.detail.includes("data"));
+    const down = await reached(is("down"));
+    assert.equal(down.detail, "SUBSCRIPTION_DEAD: no first datum of data within 5000 ms");
     await eventually(() => sockets.length >= 2);
     assert.equal(session.metrics.firstDatumMs, null);
     await session.close();
@@ -192,7 +200,7 @@ Deno.test("garbage is counted and keeps no feed alive", async () => {
   }, async ({ url }) => {
     const { session, reached, states } = rig(url);
     session.start();
-    await reached(is("late"));
+    await reached(is("down"));
     assert.equal(session.metrics.unrecognised, 6);
     assert.ok(!states.some(is("live")));
     await session.close();
@@ -212,14 +220,17 @@ Deno.test("a close code the venue defines as final ends the session; others reco
   });
 });
 
-Deno.test("renew() opens another socket at once and counts as a renewal, not as a failure", async () => {
+Deno.test("renew() opens another socket, waits for its data and drops the old one: the feed stays live", async () => {
   await withVenue((socket) => socket.send("{}"), async ({ url, sockets }) => {
     const { session, reached, states } = rig(url, { random: () => 0.999 });
     session.start();
     await reached(is("live"));
     session.renew("asked to");
-    await eventually(() => states.filter(is("live")).length >= 2);
-    assert.deepEqual([session.metrics.renewals, session.metrics.reconnects, sockets.length], [1, 0, 2]);
+    await eventually(() => session.metrics.renewals === 1);
+    assert.deepEqual([session.metrics.reconnects, sockets.length], [0, 2]);
+    assert.deepEqual(states.map((s) => s.state), ["connecting", "live"]);
+    await eventually(() => sockets[0]!.readyState >= WebSocket.CLOSING);
+    assert.equal(sockets[1]!.readyState, WebSocket.OPEN);
     await session.close();
   });
 });
