@@ -3,7 +3,7 @@
  * the torn rest is cut off, and the manifest is brought up to date.
  */
 import { createHash } from "node:crypto";
-import { rm, truncate } from "node:fs/promises";
+import { copyFile, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { OperationError } from "../../core/errors.ts";
 import { decodeLine } from "./event_codec.ts";
@@ -21,6 +21,8 @@ export interface TailSegment {
   readonly bytes: number;
   /** Bytes after them, to be cut off. */
   readonly tornBytes: number;
+  /** Those bytes are wrong rather than missing: more than the last flush may be behind them. */
+  readonly damaged: boolean;
   readonly lines: number;
   readonly unrecognised: number;
   /** Lines older than the one above them. */
@@ -47,6 +49,7 @@ async function readSegment(path: string, name: string, index: RecordingIndex): P
   const hash = createHash("sha256");
   let bytes = 0;
   let tornBytes = 0;
+  let damaged = false;
   let lines = 0;
   let unrecognised = 0;
   let disordered = 0;
@@ -56,6 +59,7 @@ async function readSegment(path: string, name: string, index: RecordingIndex): P
     for await (const member of walkMembers(path)) {
       if (member.kind !== "member") {
         tornBytes = member.rest;
+        damaged = member.kind === "damaged";
         break;
       }
       hash.update(member.bytes);
@@ -77,7 +81,18 @@ async function readSegment(path: string, name: string, index: RecordingIndex): P
   } catch (error) {
     throw fileError(error, path);
   }
-  return { name, bytes, tornBytes, lines, unrecognised, disordered, sha256: hash.digest("hex"), from, to };
+  return {
+    name,
+    bytes,
+    tornBytes,
+    damaged,
+    lines,
+    unrecognised,
+    disordered,
+    sha256: hash.digest("hex"),
+    from,
+    to,
+  };
 }
 
 export interface Repaired {
@@ -90,7 +105,8 @@ export interface Repaired {
 }
 
 /**
- * Repairs a folder that the caller has locked: cuts torn ends off and lists every segment. `complete` is what the new
+ * Repairs a folder that the caller has locked: cuts torn ends off and lists every segment. A segment with wrong bytes in it
+ * is kept beside as `<name>.damaged`, because whole flushes may stand behind them. `complete` is what the new
  * manifest says. Nothing is written when nothing is missing and `complete` stands already.
  */
 export async function repairLocked(folder: string, manifest: Manifest, complete: boolean): Promise<Repaired> {
@@ -101,6 +117,7 @@ export async function repairLocked(folder: string, manifest: Manifest, complete:
   for (const segment of segments) {
     const path = join(folder, segment.name);
     removedBytes += segment.tornBytes;
+    if (segment.damaged) await copyFile(path, `${path}.damaged`);
     if (segment.lines === 0) {
       await rm(path);
       continue;

@@ -191,7 +191,7 @@ Deno.test("a stopped writer leaves a tape that reads to its last whole line, wit
     assert.ok(entries.length > 20 && entries.length < 3020, `read ${entries.length}`);
     assert.deepEqual(entries[20], priceAt(20, Math.sin(0)));
     assert.deepEqual(tape.warnings.map((w) => w.code), ["TAPE_INCOMPLETE", "FILE_TORN"]);
-    assert.equal((await verifyTape(partial)).firstDamage?.kind, "incomplete");
+    assert.equal((await verifyTape(partial)).firstDamage?.kind, "torn");
     await assert.rejects(createTapeWriter({ out, header: HEADER }), failsWith("TAPE_PARTIAL"));
   });
 });
