@@ -38,6 +38,7 @@ export function register(program: Command): void {
         (spec: string, before: string[]) => [...before, spec],
         [],
       )
+      .option("--market-version <v>", "exchange the markets settle on: v1 or v2 (Protocol V2)", "v1")
       .option("--for <duration>", "stop after this long (wall time)")
       .addHelpText(
         "after",
@@ -91,6 +92,17 @@ function faultsOf(given: unknown): string[] {
   return specs;
 }
 
+function parseVersion(text: string): "v1" | "v2" {
+  if (text === "v1" || text === "v2") return text;
+  throw new OperationError({
+    code: "USAGE",
+    message: `Cannot read --market-version as an exchange version: current value is ${text}`,
+    hint: "v1 markets settle on Exchange V2, v2 markets on Exchange V3.",
+    details: { option: "--market-version", value: text },
+    exit: 2,
+  });
+}
+
 interface Settings {
   readonly venue: VenueOptions;
   readonly forMs: number | null;
@@ -111,6 +123,7 @@ function settingsOf(options: Record<string, unknown>): Settings {
       assets: parseAssets(text("asset") ?? ""),
       durations: parseWindows(text("duration") ?? ""),
       faults: faultsOf(options["fault"]),
+      marketVersion: parseVersion(text("marketVersion") ?? "v1"),
       version: VERSION,
     },
     forMs: text("for") === undefined ? null : parseSpan(text("for")!, "--for"),
