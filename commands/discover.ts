@@ -13,6 +13,7 @@ import type { CommandContext, CommandResult } from "./command.ts";
 import { clockTime, isoTime, paint, table } from "./output.ts";
 import { parseCount } from "./parse.ts";
 import { attach, examples } from "./run.ts";
+import { openVenueClock, type VenueClock } from "./venue_clock.ts";
 
 /** One row of `data.markets`. Money as decimal text, times as ISO 8601. */
 export interface DiscoveredMarket {
@@ -140,9 +141,12 @@ async function discover(
   options: Record<string, unknown>,
 ): Promise<CommandResult> {
   const next = parseCount(String(options["next"] ?? "1"), "--next", 0, 288);
-  const { clock, profile } = await ctx.venue();
+  const venue = await ctx.venue();
+  const { clock, profile } = venue;
   const network = openNetwork(ctx.config.network.proxy);
+  let venueClock: VenueClock | null = null;
   try {
+    venueClock = await openVenueClock(ctx, venue, network);
     // Jitter of retries only; no decision depends on it.
     const http = httpClient({ network, clock, random: Math.random });
     const sources: DiscoverySources = { http, profile, clock };
@@ -166,7 +170,7 @@ async function discover(
     }
     const tradable = markets.filter((market) => market.tradable).length;
     return {
-      data: { serverTime: isoTime(serverMs), markets },
+      data: { serverTime: isoTime(serverMs), ...venueClock.data(), markets },
       text: `${marketTable(markets, ctx.color)}\n\n${tradable} of ${markets.length} tradable at ${
         isoTime(serverMs)
       }`,
@@ -175,6 +179,7 @@ async function discover(
     if (ctx.signal.aborted) throw ctx.signal.reason;
     throw asVenueError(error, profile);
   } finally {
+    await venueClock?.close();
     network.close();
   }
 }

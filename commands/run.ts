@@ -159,7 +159,9 @@ function venueOpener(run: Run, config: LoadedConfig["config"], signal: AbortSign
         }),
       );
     }
-    pending ??= (async () => await openVenue(parseVenue(config.venue, run.io.env), signal, run.io.env))();
+    const open = async () =>
+      await openVenue(parseVenue(config.venue, run.io.env), signal, run.io.env, config.network.proxy);
+    pending ??= open();
     return pending;
   };
 }

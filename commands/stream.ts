@@ -1,14 +1,17 @@
 /** `stream`: the live feeds side by side, with how fresh and how whole each of them is. */
 import type { Command } from "commander";
 import type { FeedName, MarketEvent } from "../core/events.ts";
+import { BasisMonitor } from "../core/market/basis_monitor.ts";
+import { ms } from "../core/units.ts";
+import type { Clock } from "../feeds/clock.ts";
 import { LIVE_FEEDS, type LiveFeedName, type LiveFeeds, openLive } from "../feeds/live.ts";
 import type { FeedSummary } from "../feeds/net/metrics.ts";
 import { openNetwork } from "../feeds/net/network.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
-import { countText, paint, spanText, table } from "./output.ts";
 import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
-import { limitsOf, parseFeeds } from "./stream_options.ts";
+import { feedOptionsOf, parseFeeds } from "./stream_options.ts";
+import { openVenueClock, type VenueClock } from "./venue_clock.ts";
 
 /** The feed an event came from; null for what the session makes itself (time, windows, strikes). */
 function feedOf(event: MarketEvent): FeedName | null {
@@ -26,6 +29,8 @@ function feedOf(event: MarketEvent): FeedName | null {
     case "markPrice":
     case "liquidation":
       return "binance.futures.market";
+    case "volatility":
+      return "deribit";
     case "clock":
     case "strike":
       return null;
@@ -45,75 +50,39 @@ function recordOf(event: MarketEvent): Record<string, unknown> {
   };
 }
 
-const HEAD = [
-  "feed",
-  "state",
-  "frames",
-  "per s",
-  "first",
-  "age p50",
-  "p99",
-  "gaps",
-  "reconnects",
-  "unrecognised",
-];
-
-function feedTable(feeds: readonly (readonly [string, FeedSummary])[], color: boolean): string {
-  const pen = paint(color);
-  const stateText = (state: string) =>
-    state === "live" ? pen.green(state) : state === "down" ? pen.red(state) : pen.yellow(state);
-  return table({
-    head: HEAD,
-    align: ["left", "left", ...HEAD.slice(2).map(() => "right" as const)],
-    color,
-    rows: feeds.map(([feed, m]) => [
-      feed,
-      stateText(m.state),
-      countText(m.frames),
-      m.perSecond.toFixed(1),
-      m.firstDatumMs === null ? "-" : spanText(m.firstDatumMs),
-      m.ageMs.p50 === null ? "-" : spanText(m.ageMs.p50),
-      m.ageMs.p99 === null ? "-" : spanText(m.ageMs.p99),
-      countText(m.gaps + m.dropped),
-      countText(m.reconnects),
-      countText(m.unrecognised),
-    ]),
-  });
-}
-
 const summaries = (live: LiveFeeds): [LiveFeedName, FeedSummary][] =>
   Object.entries(live.metrics()) as [LiveFeedName, FeedSummary][];
 
-function liveView(ctx: CommandContext, live: LiveFeeds): string {
-  const notes = summaries(live).filter(([, m]) => m.state !== "live" && m.detail !== "").map(([feed, m]) =>
-    `${feed}: ${m.detail}`
-  );
-  return [feedTable(summaries(live), ctx.color), ...notes].join("\n");
-}
-
-/** Redraws in place: up over what was drawn, then clear to the end of the screen. */
-function redraw(ctx: CommandContext, view: string, drawnLines: number): number {
-  ctx.print(`${drawnLines === 0 ? "" : `\x1b[${drawnLines}A`}\x1b[0J${view}`);
-  return view.split("\n").length;
+/** The terminal's size; 80 columns where there is none to ask. */
+function sizeOf(ctx: CommandContext): ViewSize {
+  if (!ctx.interactive) return { columns: 120, rows: Infinity, color: ctx.color };
+  try {
+    const { columns, rows } = Deno.consoleSize();
+    // The line below the view belongs to the cursor.
+    return { columns, rows: rows - 1, color: ctx.color };
+  } catch {
+    return { columns: 80, rows: Infinity, color: ctx.color };
+  }
 }
 
 const REDRAW_MS = 250;
+/** Longest wait of a timer, in wall ms 2^31; a session without `--for` ends by its signal. */
+const FOREVER_MS = 20 * 86_400_000;
 
-/** Ends after `forMs` of wall time, at the signal, or with what the session died of. */
-async function until(live: LiveFeeds, forMs: number | null, signal: AbortSignal): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let onAbort = () => {};
-  const over = new Promise<void>((resolve) => {
-    onAbort = resolve;
-    if (forMs !== null) timer = setTimeout(resolve, forMs);
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
+/** Ends after `forMs` of the venue's time, at the signal, or with what the session died of. */
+async function until(
+  live: LiveFeeds,
+  clock: Clock,
+  forMs: number | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const stop = AbortSignal.any([signal, over.signal]);
+  const wait = clock.sleep(ms(forMs ?? FOREVER_MS), stop).catch(() => {});
   try {
-    await Promise.race([over, live.done]);
+    await Promise.race([wait, live.done]);
   } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
+    over.abort();
   }
 }
 
@@ -124,8 +93,10 @@ async function stream(
 ): Promise<CommandResult> {
   const feeds = parseFeeds(options["feeds"] as string | undefined);
   const forMs = options["for"] === undefined ? null : parseSpan(String(options["for"]), "--for");
-  const { clock, credentials, profile } = await ctx.venue();
-  if (credentials === null && feeds.includes("polymarket.prices")) {
+  const venue = await ctx.venue();
+  const { clock, credentials, profile } = venue;
+  const { legacyRtds } = ctx.config.feeds;
+  if (credentials === null && !legacyRtds && feeds.includes("polymarket.prices")) {
     ctx.warn({
       code: "NO_CREDENTIALS",
       message:
@@ -134,15 +105,21 @@ async function stream(
   }
   const network = openNetwork(ctx.config.network.proxy);
   let live: LiveFeeds | null = null;
+  let venueClock: VenueClock | null = null;
   let redrawer: ReturnType<typeof setInterval> | undefined;
   try {
+    venueClock = await openVenueClock(ctx, venue, network);
+    const monitor = new BasisMonitor({
+      maxFastAgeMs: ctx.config.risk.maxFastAgeMs,
+      maxOracleAgeMs: ctx.config.risk.maxOracleAgeMs,
+    });
     live = await openLive({
+      ...feedOptionsOf(ctx.config),
       profile,
       clock,
       assets: ctx.config.assets,
       durations: ctx.config.durations,
       credentials,
-      limits: limitsOf(ctx.config),
       feeds,
       network,
       log: ctx.log,
@@ -150,35 +127,48 @@ async function stream(
       // Clock events are the engine's heartbeat and nobody's feed.
       clockEveryMs: 1000,
       onEvents: (events) => {
-        if (!ctx.json) return;
-        for (const event of events) if (event.type !== "clock") ctx.record(recordOf(event));
+        for (const event of events) {
+          if (monitor.observe(event)) ctx.record({ basis: monitor.snapshot() });
+          if (ctx.json && event.type !== "clock") ctx.record(recordOf(event));
+        }
       },
     });
     const session = live;
+    const view = () => streamView({ feeds: summaries(session), basis: monitor.snapshot() }, sizeOf(ctx));
     let drawn = 0;
-    if (ctx.interactive) {
-      redrawer = setInterval(() => drawn = redraw(ctx, liveView(ctx, session), drawn), REDRAW_MS);
-    }
+    const redraw = () => {
+      const text = view();
+      ctx.print(redrawText(text, drawn));
+      drawn = text.split("\n").length;
+    };
+    if (ctx.interactive) redrawer = setInterval(redraw, REDRAW_MS);
     await until(live, forMs, ctx.signal);
     clearInterval(redrawer);
-    const view = liveView(ctx, live);
-    if (ctx.interactive) redraw(ctx, view, drawn);
-    const data = { feeds: Object.fromEntries(summaries(live)), windows: live.windows().map((w) => w.slug) };
-    return { data, ...(ctx.interactive ? {} : { text: view }) };
+    const text = view();
+    if (ctx.interactive) redraw();
+    const data = {
+      feeds: Object.fromEntries(summaries(live)),
+      windows: live.windows().map((w) => w.slug),
+      basis: monitor.snapshot(),
+    };
+    return { data, ...(ctx.interactive ? {} : { text }) };
   } finally {
     clearInterval(redrawer);
     await live?.close();
+    await venueClock?.close();
     network.close();
   }
 }
 
 export function register(program: Command): void {
   const command = program.command("stream")
-    .description("Show the live feeds side by side: how fast, how fresh, how whole.")
+    .description(
+      "live feeds side by side: how fast, how fresh, how whole; how far Binance is from the oracle",
+    )
     .option("--feeds <list>", `feeds or groups of: ${LIVE_FEEDS.join(", ")}`)
     .option("--asset <list>", "assets: btc,eth,sol,xrp")
     .option("--duration <list>", "window lengths: 5m,15m,4h")
-    .option("--for <span>", "stop after this long, for example 30s")
+    .option("--for <span>", "stop after this much of the venue's time, for example 30s (as trade --for)")
     .addHelpText(
       "after",
       examples([

@@ -1,12 +1,20 @@
 /** What `stream` and `record` read from the command line and the configuration alike. */
 import { OperationError } from "../core/errors.ts";
-import { LIVE_FEEDS, type LiveFeedName } from "../feeds/live.ts";
+import { LIVE_FEEDS, type LiveFeedName, type LiveOptions } from "../feeds/live.ts";
 import type { FeedLimitOverrides } from "../feeds/net/limits.ts";
 import { type Config, feedMaxAgeMs } from "./config/schema.ts";
 
 /** Data-age limits of a configuration, for `openLive`. */
 export function limitsOf(config: Config): FeedLimitOverrides {
   return Object.fromEntries(LIVE_FEEDS.map((feed) => [feed, { lateMs: feedMaxAgeMs(config, feed) }]));
+}
+
+/** Options of `openLive` that the configuration decides. */
+export function feedOptionsOf(
+  config: Config,
+): Pick<LiveOptions, "limits" | "hotSpare" | "diffBook" | "legacyRtds"> {
+  const { diffBook, hotSpare, legacyRtds } = config.feeds;
+  return { limits: limitsOf(config), hotSpare: [...hotSpare], diffBook, legacyRtds };
 }
 
 /** `--feeds`: full names, groups (`binance`) or last parts (`prices`); all feeds when absent. Throws USAGE. */

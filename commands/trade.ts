@@ -42,6 +42,7 @@ export function register(program: Command): void {
     "trade",
     trade,
     {
+      proxy: true,
       configFlags: {
         asset: "assets",
         duration: "durations",
@@ -131,7 +132,7 @@ function fromSockets(
   options: TradeOptions,
   recorder: SessionRecorder,
 ): Promise<FeedRow[]> {
-  if (venue.credentials === null) {
+  if (venue.credentials === null && !ctx.config.feeds.legacyRtds) {
     ctx.warn({
       code: "PRICES_NO_CREDENTIALS",
       message:
@@ -140,9 +141,7 @@ function fromSockets(
     });
   }
   return runLive(ctx, {
-    profile: venue.profile,
-    clock: venue.clock,
-    credentials: venue.credentials,
+    venue,
     assets: ctx.config.assets,
     durations: ctx.config.durations,
     windows: options.windows,

@@ -2,6 +2,7 @@
 import { OperationError } from "../core/errors.ts";
 import { wallClock } from "../feeds/clock.ts";
 import type { ApiCredentials } from "../feeds/polymarket/polybolt_session.ts";
+import { openNetwork } from "../feeds/net/network.ts";
 import { connectSim } from "../feeds/sim_status.ts";
 import { POLYMARKET, SIM_DEFAULT_PORT } from "../feeds/venue_profile.ts";
 import type { OpenVenue } from "./command.ts";
@@ -64,10 +65,17 @@ export async function openVenue(
   choice: VenueChoice,
   signal: AbortSignal,
   env: (name: string) => string | undefined,
+  proxy = "",
 ): Promise<OpenVenue> {
   if (choice.kind === "polymarket") {
     return { profile: POLYMARKET, clock: wallClock(), credentials: environmentCredentials(env) };
   }
-  const { profile, clock, status } = await connectSim({ host: choice.host, port: choice.port, signal });
-  return { profile, clock, credentials: status.credentials };
+  const network = openNetwork(proxy);
+  try {
+    const { host, port } = choice;
+    const { profile, clock, status } = await connectSim({ host, port, signal, network });
+    return { profile, clock, credentials: status.credentials };
+  } finally {
+    network.close();
+  }
 }

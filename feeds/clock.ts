@@ -10,6 +10,8 @@ export interface Clock {
   readonly speed: number;
   /** Resolves after `duration` of venue time, or rejects when `signal` aborts. */
   sleep(duration: Ms, signal?: AbortSignal): Promise<void>;
+  /** Takes over a measured offset, venue minus this clock's own source, ms; absent on clocks that are the venue's own. */
+  adjust?(offsetMs: number): void;
 }
 
 function sleepWall(wallMs: number, signal?: AbortSignal): Promise<void> {
@@ -27,13 +29,26 @@ function sleepWall(wallMs: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** The wall clock plus a measured offset (venue minus local, ms). */
-export function wallClock(offsetMs = 0): Clock {
+/**
+ * The wall clock plus a measured offset (venue minus local, ms), which `adjust` replaces. It never steps back: after a
+ * correction downwards, or a step of the machine's own clock, it stands still until time has caught up.
+ */
+export function wallClock(
+  offsetMs = 0,
+  wallNow: () => number = Date.now,
+): Clock & { adjust(ms: number): void } {
+  let offset = offsetMs;
+  let last = -Infinity;
   return {
-    now: () => ms(Math.round(Date.now() + offsetMs)),
+    now: () => {
+      const now = Math.round(wallNow() + offset);
+      if (now > last) last = now;
+      return ms(last);
+    },
     monotonicUs: () => performance.now() * 1000,
     speed: 1,
     sleep: (duration, signal) => sleepWall(duration, signal),
+    adjust: (measuredMs) => void (offset = measuredMs),
   };
 }
 

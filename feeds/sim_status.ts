@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { OperationError } from "../core/errors.ts";
 import { type Clock, scaledClock } from "./clock.ts";
+import { HttpError } from "./net/http.ts";
+import type { Network } from "./net/network.ts";
 import { simProfile, type VenueProfile } from "./venue_profile.ts";
 
 const statusSchema = z.object({
@@ -29,6 +31,8 @@ export interface SimStatusOptions {
   readonly host: string;
   readonly port: number;
   readonly signal?: AbortSignal;
+  /** Default: direct. */
+  readonly network?: Pick<Network, "fetch" | "fault">;
   /** Injected by tests. */
   readonly fetch?: typeof fetch;
   /** Local monotonic milliseconds. */
@@ -59,10 +63,13 @@ export async function connectSim(options: SimStatusOptions): Promise<SimVenue> {
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   try {
     const sentAt = monotonicMs();
-    const response = await (options.fetch ?? fetch)(url, {
+    const ask = options.network?.fetch ?? options.fetch ?? fetch;
+    const response = await ask(url, {
       signal: options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]),
       redirect: "error",
     });
+    const refused = options.network?.fault?.(response) ?? null;
+    if (refused !== null) throw new HttpError("PROXY_FAILED", refused, { status: response.status });
     const body: unknown = await response.json();
     const receivedAt = monotonicMs();
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
@@ -71,6 +78,9 @@ export async function connectSim(options: SimStatusOptions): Promise<SimVenue> {
     return { profile, clock: scaledClock(venueNow, status.speed, receivedAt), status };
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
+    if (error instanceof HttpError) throw error;
+    const fault = options.network?.fault?.(error) ?? null;
+    if (fault !== null) throw new HttpError("PROXY_FAILED", fault, { cause: error });
     throw new OperationError({
       code: "VENUE_UNREACHABLE",
       message: `Cannot use ${options.host}:${options.port} as a simulated venue: ${reasonOf(error)}`,

@@ -3,7 +3,7 @@
  * `Ms`, fractions are 0..1. Unknown keys are errors, so a misspelt limit can never be silently ignored.
  */
 import { z } from "zod";
-import type { FeedName } from "../../core/events.ts";
+import { type FeedName, FEEDS } from "../../core/events.ts";
 import { ASSETS, DURATIONS } from "../../core/market/instrument.ts";
 import { parseDecimal } from "../../core/units.ts";
 
@@ -67,6 +67,12 @@ const feedsSection = z.strictObject({
   binanceFuturesMarketMaxAgeMs: wholeMs(10_000),
   binanceSpotMaxAgeMs: wholeMs(10_000),
   deribitMaxAgeMs: wholeMs(60_000),
+  /** Feeds that keep two sockets open at once; the first copy of a message wins. */
+  hotSpare: z.array(z.enum(FEEDS)).default([]),
+  /** Futures books from the diff stream and REST snapshots in place of depth20. */
+  diffBook: z.boolean().default(false),
+  /** The legacy price socket (RTDS) in place of PolyBolt; needs no credentials, announced for removal. */
+  legacyRtds: z.boolean().default(false),
 });
 
 const logSection = z.strictObject({
@@ -110,14 +116,14 @@ export type LogLevel = Config["log"]["level"];
 /** A fresh configuration of defaults only. */
 export const defaultConfig = (): Config => configSchema.parse({});
 
-const FEED_AGE_KEY: Readonly<Record<FeedName, keyof Config["feeds"]>> = {
+const FEED_AGE_KEY = {
   "polymarket.market": "polymarketMarketMaxAgeMs",
   "polymarket.prices": "polymarketPricesMaxAgeMs",
   "binance.futures.public": "binanceFuturesPublicMaxAgeMs",
   "binance.futures.market": "binanceFuturesMarketMaxAgeMs",
   "binance.spot": "binanceSpotMaxAgeMs",
   "deribit": "deribitMaxAgeMs",
-};
+} as const satisfies Readonly<Record<FeedName, keyof Config["feeds"]>>;
 
 /** Data age in ms after which `feed` counts as late under `config`. */
 export const feedMaxAgeMs = (config: Config, feed: FeedName): number => config.feeds[FEED_AGE_KEY[feed]];

@@ -2,14 +2,14 @@
 import type { MarketEvent } from "../../core/events.ts";
 import type { Asset, Duration, Instrument } from "../../core/market/instrument.ts";
 import { type Ms, ms } from "../../core/units.ts";
-import type { Clock } from "../../feeds/clock.ts";
 import { type LiveFeeds, openLive } from "../../feeds/live.ts";
-import type { ApiCredentials } from "../../feeds/polymarket/polybolt_session.ts";
-import type { VenueProfile } from "../../feeds/venue_profile.ts";
-import type { CommandContext } from "../command.ts";
-import { feedMaxAgeMs } from "../config/schema.ts";
+import { type Network, openNetwork } from "../../feeds/net/network.ts";
+import { asVenueError } from "../../feeds/venue_error.ts";
+import type { CommandContext, OpenVenue } from "../command.ts";
 import { clockTime, moneyText, signedMoneyText } from "../output.ts";
 import type { FeedRow } from "../report/model.ts";
+import { feedOptionsOf } from "../stream_options.ts";
+import { openVenueClock, type VenueClock } from "../venue_clock.ts";
 import type { SessionRecorder } from "./recorder.ts";
 
 /** A window joined with less than this share left is watched by nobody: the next one is the first. */
@@ -20,9 +20,7 @@ const SETTLE_PATIENCE_MS = 180_000;
 const DRAIN_MS = 1_000;
 
 export interface LiveRun {
-  readonly profile: VenueProfile;
-  readonly clock: Clock;
-  readonly credentials: ApiCredentials | null;
+  readonly venue: OpenVenue;
   readonly assets: readonly Asset[];
   readonly durations: readonly Duration[];
   /** Windows per asset and length, null for no limit. */
@@ -91,17 +89,6 @@ class Admission {
   }
 }
 
-function feedLimits(ctx: CommandContext) {
-  const age = (feed: Parameters<typeof feedMaxAgeMs>[1]) => ({ lateMs: feedMaxAgeMs(ctx.config, feed) });
-  return {
-    "polymarket.market": age("polymarket.market"),
-    "polymarket.prices": age("polymarket.prices"),
-    "binance.futures.public": age("binance.futures.public"),
-    "binance.futures.market": age("binance.futures.market"),
-    "binance.spot": age("binance.spot"),
-  };
-}
-
 /** Feed health rows for the report. */
 export function feedRows(feeds: LiveFeeds): FeedRow[] {
   return Object.entries(feeds.metrics()).map(([feed, summary]) => ({
@@ -123,23 +110,43 @@ export async function runLive(
   run: LiveRun,
   recorder: SessionRecorder,
 ): Promise<FeedRow[]> {
+  const network = openNetwork(ctx.config.network.proxy);
+  let venueClock: VenueClock | null = null;
+  try {
+    venueClock = await openVenueClock(ctx, run.venue, network);
+    return await runOn(ctx, run, recorder, network);
+  } catch (error) {
+    throw asVenueError(error, run.venue.profile);
+  } finally {
+    await venueClock?.close();
+    network.close();
+  }
+}
+
+async function runOn(
+  ctx: CommandContext,
+  run: LiveRun,
+  recorder: SessionRecorder,
+  network: Network,
+): Promise<FeedRow[]> {
   const admission = new Admission(run.windows);
   const stop = new AbortController();
   const onSignal = () => stop.abort(new DOMException("stopped", "AbortError"));
   ctx.signal.addEventListener("abort", onSignal, { once: true });
   if (ctx.signal.aborted) onSignal();
-  const { clock } = run;
+  const { clock, credentials, profile } = run.venue;
   const startedAt = clock.now();
   const progress = ctx.progress("trade");
   let frameUs = NaN;
   // The feeds outlive the stop for a moment, so that answers under way still find a clock.
   const feeds = await openLive({
-    profile: run.profile,
+    ...feedOptionsOf(ctx.config),
+    profile,
     clock,
+    network,
     assets: run.assets,
     durations: run.durations,
-    credentials: run.credentials,
-    limits: feedLimits(ctx),
+    credentials,
     log: ctx.log,
     signal: new AbortController().signal,
     onFrame: () => frameUs = clock.monotonicUs(),
@@ -185,14 +192,14 @@ function showProgress(
 ): void {
   const { engine } = recorder;
   const note = [
-    clockTime(run.clock.now()),
+    clockTime(run.venue.clock.now()),
     `equity ${moneyText(engine.equity())} (${signedMoneyText(recorder.pnl().provisional)})`,
     `${recorder.fillCount} fills`,
     `${recorder.settledCount()}/${admission.windows.length} windows settled`,
   ].join("  ");
   const windowMs = admission.windows.reduce((sum, window) => sum + window.endMs - window.startMs, 0);
   if (run.forMs !== null) return progress.update(Math.min(elapsedMs, run.forMs), run.forMs, note);
-  const now = run.clock.now();
+  const now = run.venue.clock.now();
   const done = admission.windows.reduce(
     (sum, window) => sum + Math.min(window.endMs, Math.max(window.startMs, now)) - window.startMs,
     0,

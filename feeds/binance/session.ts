@@ -109,7 +109,7 @@ export class BinanceSession {
       onFrame: (text, tReceive, link) => this.frame(text, tReceive, link),
       onState: context.onState,
       // Any reply proves that the socket lives, and the list costs nothing.
-      probe: '{"method":"LIST_SUBSCRIPTIONS","id":0}',
+      probe: JSON.stringify({ method: "LIST_SUBSCRIPTIONS", id: 0 }),
       resubscribe: (link, stream) => this.resubscribe(link, stream),
       sockets: options.sockets ?? 1,
       inbox: context.inbox,

@@ -17,6 +17,7 @@ export type HttpFailureCode =
   | "BAD_JSON"
   | "BODY_TOO_LARGE"
   | "GEO_BLOCKED"
+  | "PROXY_FAILED"
   | "RATE_LIMITED"
   | "ABORTED";
 
@@ -37,6 +38,9 @@ export class HttpError extends OperationError {
       message,
       exit: code === "GEO_BLOCKED" ? 4 : 1,
       details: { status, ...(more.body === undefined ? {} : { body: more.body }) },
+      ...(code === "PROXY_FAILED"
+        ? { hint: "Check the address, the user name and the password of --proxy (network.proxy)." }
+        : {}),
       ...(code === "GEO_BLOCKED"
         ? {
           hint: "The venue refuses this network or place. Do not retry; use --venue sim to work without it.",
@@ -51,7 +55,7 @@ export class HttpError extends OperationError {
 }
 
 export interface HttpOptions {
-  readonly network: Pick<Network, "fetch">;
+  readonly network: Pick<Network, "fetch" | "fault">;
   /** Only its `sleep` is used, between attempts. */
   readonly clock: Pick<Clock, "sleep">;
   readonly random: () => number;
@@ -193,12 +197,17 @@ async function attemptOnce(options: HttpOptions, attempt: Attempt): Promise<unkn
         cause,
       });
     }
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const fault = options.network.fault?.(cause) ?? null;
+    if (fault !== null) throw new HttpError("PROXY_FAILED", fault, { cause });
+    const inner = cause instanceof Error && cause.cause instanceof Error ? `: ${cause.cause.message}` : "";
+    const why = (cause instanceof Error ? cause.message : String(cause)) + inner;
     throw new HttpError("NETWORK", `Cannot reach ${shortUrl(url)}: ${why.slice(0, EXCERPT)}`, { cause });
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   }
+  const fault = options.network.fault?.(response) ?? null;
+  if (fault !== null) throw new HttpError("PROXY_FAILED", fault, { status: response.status });
   if (!response.ok) throw statusFailure(url, response, text);
   try {
     return JSON.parse(text);

@@ -19,6 +19,8 @@ export interface FeedMetrics {
   shed: number;
   /** Venue ms of the newest datum; null before the first. */
   lastDatumMs: number | null;
+  /** tReceive - tExchange of the newest message with a time of its own; null before the first. */
+  newestAgeMs: number | null;
   /** Nothing comes, and REST agrees that there is nothing. */
   quiet: boolean;
   /** Messages received twice and left out. */
@@ -47,6 +49,7 @@ export function newFeedMetrics(openedMs: number): FeedMetrics {
     dropped: 0,
     shed: 0,
     lastDatumMs: null,
+    newestAgeMs: null,
     quiet: false,
     duplicates: 0,
     reconnects: 0,
@@ -91,7 +94,7 @@ export interface FeedSummary {
 
 /** Numbers for people and programs; `perSecond` is per venue second. */
 export function summarise(metrics: FeedMetrics, nowMs: number): FeedSummary {
-  const { ages, lastDatumMs, openedMs, ...rest } = metrics;
+  const { ages, lastDatumMs, newestAgeMs: _, openedMs, ...rest } = metrics;
   const seconds = Math.max(0.001, (nowMs - openedMs) / 1000);
   return {
     ...rest,

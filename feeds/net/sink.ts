@@ -45,7 +45,8 @@ export function drain(sink: DecodeSink, metrics: FeedMetrics, emit: EmitEvents):
   sink.events = [];
   const last = events[events.length - 1]!;
   if (last.type !== "book" && last.tExchange !== last.tReceive) {
-    recordAge(metrics, last.tReceive - last.tExchange);
+    metrics.newestAgeMs = last.tReceive - last.tExchange;
+    recordAge(metrics, metrics.newestAgeMs);
   }
   emit(events);
 }

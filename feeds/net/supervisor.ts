@@ -11,6 +11,7 @@
  * | `SOCKET_DEAD` | no handshake, or no frame of any kind, not even an answer to a probe | another socket, with backoff |
  * | `FEED_LATE` | a stream's data is older than its limit; the socket lives | wait, resubscribe |
  * | `SUBSCRIPTION_DEAD` | the socket lives and this stream is gone: never came, stayed away, or REST has news of it | another socket |
+ * | `CLOCK_SKEW` | its data is stamped well ahead of our clock: ages mean nothing | measure the clock again |
  * | `MARKET_QUIET` | nothing came, and the venue's REST answer agrees that there is nothing | none: the state stays live |
  */
 import type { FeedName, FeedState, FeedStateEvent } from "../../core/events.ts";
@@ -78,6 +79,8 @@ export interface SupervisorOptions {
 
 /** Backoff begins at this attempt (a ceiling of 8 s) when the venue says that it is busy. */
 const BUSY_ATTEMPT = 3;
+/** Stamps this far ahead are no rounding and no jitter. */
+const MAX_AHEAD_MS = 2000;
 const MAX_FRAME_CHARS = 8_000_000;
 /** Longest `Retry-After` obeyed in one go. */
 const MAX_RETRY_AFTER_MS = 300_000;
@@ -342,6 +345,9 @@ export class Supervisor {
     if (ending.status === 401) {
       return { kind: "terminal", detail: "AUTH_REFUSED: the handshake was refused with 401" };
     }
+    if (ending.status === 407) {
+      return { kind: "terminal", detail: "PROXY_FAILED: the proxy refuses our credentials" };
+    }
     if (isBusy(ending.status)) slot.attempt = Math.max(slot.attempt, BUSY_ATTEMPT);
     return { kind: "backoff" };
   }
@@ -445,12 +451,26 @@ export class Supervisor {
     }
     this.metrics.firstDatumMs ??= now - this.metrics.openedMs;
     for (const slot of this.slots) if (slot.current?.complete === true) slot.attempt = 0;
+    const skew = this.misdated();
+    if (skew !== null) return this.emitState("late", skew, now);
     const quiet = quietStreams(open, now);
     this.metrics.quiet = quiet > 0 && quiet === this.watched.size;
     if (this.metrics.quiet) {
       return this.emitState("live", "MARKET_QUIET: nothing came, and REST agrees that there is nothing", now);
     }
     this.emitState("live", "data flows", now);
+  }
+
+  /** Data may flow and be old, or from a clock that is not ours. */
+  private misdated(): string | null {
+    const { newestAgeMs } = this.metrics;
+    const { lateMs } = this.options.limits;
+    if (newestAgeMs === null) return null;
+    if (newestAgeMs > lateMs) return `FEED_LATE: data is more than ${lateMs} ms old when it comes`;
+    if (newestAgeMs < -MAX_AHEAD_MS) {
+      return `CLOCK_SKEW: data is stamped more than ${MAX_AHEAD_MS} ms ahead of our clock`;
+    }
+    return null;
   }
 
   private checkEveryWallMs(): number {

@@ -1,17 +1,12 @@
 /** Is a silent book quiet or frozen? REST knows (py-clob-client#292: sockets that answer PONG and nothing else for hours). */
-import { type Ms, ms } from "../../core/units.ts";
+import type { BookEvent } from "../../core/events.ts";
+import { ms } from "../../core/units.ts";
 import type { Clock } from "../clock.ts";
 import type { FeedLog } from "../net/feed_context.ts";
 import type { HttpClient } from "../net/http.ts";
-import { isObject, parseJson } from "../net/sink.ts";
 import type { Silence } from "../net/supervisor.ts";
-
-/** What the socket said last of a token. */
-export interface LastWord {
-  readonly timestampMs: number;
-  /** The frame that said it, for its hash; "" when it is not known. */
-  readonly text: string;
-}
+import { fetchBooks } from "./clob_rest.ts";
+import type { ShadowBooks } from "./shadow_books.ts";
 
 export interface BookCheckOptions {
   readonly http: HttpClient;
@@ -21,37 +16,24 @@ export interface BookCheckOptions {
   readonly signal: AbortSignal;
 }
 
-/** News on its way must not look like news that was withheld. */
+/** News on its way must not look like news that was withheld: venue ms, and wall ms for a venue that runs faster. */
 const GRACE_MS = 2000;
+const GRACE_WALL_MS = 500;
 const MAX_TOKENS = 100;
 
-interface RestBook {
-  readonly hash: string;
-  readonly timestampMs: number;
-}
-
-/** The hash that a frame of the socket gives for a token; null without one. */
-export function hashIn(text: string, token: string): string | null {
-  const parsed = parseJson(text);
-  let hash: string | null = null;
-  for (const message of Array.isArray(parsed) ? parsed : [parsed]) {
-    if (!isObject(message)) continue;
-    const rows: readonly unknown[] = Array.isArray(message.price_changes) ? message.price_changes : [message];
-    for (const row of rows) {
-      if (isObject(row) && row.asset_id === token && typeof row.hash === "string") hash = row.hash;
-    }
-  }
-  return hash;
-}
-
-/** Pure: what REST's book says of our silence. */
-export function judgeSilence(token: string, rest: RestBook | undefined, ours: LastWord | undefined): Silence {
+/**
+ * Pure: what REST's book says of our silence. The levels decide rather than the stamp or the hash, which covers the stamp: what
+ * the venue stamps when nothing changed is not documented.
+ */
+export function judgeSilence(rest: BookEvent | undefined, ours: ShadowBooks, token: string): Silence {
   // No book, nothing to tell: not created yet, or closed.
   if (rest === undefined) return "quiet";
+  const told = ours.timestampMs(token);
   // There is a book, and the subscription has not shown it yet: its own deadline decides.
-  if (ours === undefined) return "unknown";
-  if (rest.timestampMs <= ours.timestampMs) return "quiet";
-  return rest.hash !== "" && rest.hash === hashIn(ours.text, token) ? "quiet" : "newer";
+  if (told === null) return "unknown";
+  if (ours.same(rest)) return "quiet";
+  // REST answers out of a cache now and then: an older book proves nothing.
+  return rest.tExchange > told ? "newer" : "unknown";
 }
 
 /**
@@ -61,38 +43,23 @@ export function judgeSilence(token: string, rest: RestBook | undefined, ours: La
 export async function checkBooks(
   options: BookCheckOptions,
   tokens: readonly string[],
-  lastWord: (token: string) => LastWord | undefined,
+  ours: ShadowBooks,
 ): Promise<ReadonlyMap<string, Silence>> {
   const { clob, clock, http, log, signal } = options;
   const asked = tokens.slice(0, MAX_TOKENS);
-  const ours = new Map(asked.map((token) => [token, lastWord(token)]));
-  let raw: unknown;
   try {
-    raw = await http.post(`${clob}/books`, asked.map((token_id) => ({ token_id })), { signal });
+    const books = await fetchBooks(http, clob, asked, () => clock.now(), { signal });
+    const byToken = new Map(books.map((book) => [book.token, book]));
+    const answers = new Map(asked.map((token) => [token, judgeSilence(byToken.get(token), ours, token)]));
+    if ([...answers.values()].includes("newer")) {
+      await clock.sleep(ms(Math.max(GRACE_MS, Math.ceil(GRACE_WALL_MS * clock.speed))), signal);
+    }
+    return answers;
   } catch (error) {
     if (!signal.aborted) {
-      log.debug("cannot compare silent books with REST", {
-        message: error instanceof Error ? error.message : "",
-      });
+      const message = error instanceof Error ? error.message : String(error);
+      log.debug("cannot compare silent books with REST", { message });
     }
     return new Map();
   }
-  const books = new Map<string, RestBook>();
-  for (const book of Array.isArray(raw) ? raw : []) {
-    if (!isObject(book) || typeof book.asset_id !== "string") continue;
-    const timestampMs = Number(book.timestamp);
-    if (!(timestampMs > 0)) continue;
-    books.set(book.asset_id, { hash: typeof book.hash === "string" ? book.hash : "", timestampMs });
-  }
-  const answers = new Map(
-    asked.map((token) => [token, judgeSilence(token, books.get(token), ours.get(token))]),
-  );
-  if ([...answers.values()].includes("newer")) {
-    try {
-      await clock.sleep(ms(GRACE_MS) as Ms, signal);
-    } catch {
-      return new Map();
-    }
-  }
-  return answers;
 }

@@ -10,9 +10,10 @@ import type { Link } from "../net/link.ts";
 import type { FeedMetrics } from "../net/metrics.ts";
 import { type DecodeSink, drain, newSink, parseJson } from "../net/sink.ts";
 import { Supervisor } from "../net/supervisor.ts";
-import { checkBooks, type LastWord } from "./book_check.ts";
+import { checkBooks } from "./book_check.ts";
 import { decodeMarketFrame, decodeMarketMessages } from "./market_codec.ts";
 import { MarketMerge } from "./market_merge.ts";
+import { ShadowBooks } from "./shadow_books.ts";
 
 const PING_EVERY_MS = 10_000;
 /** Users see stalls above about 200 tokens on one socket (dossier 3.7). */
@@ -35,7 +36,7 @@ export class MarketSession {
   private readonly supervisor: Supervisor;
   /** Subscribed tokens and the end of their window, venue ms. */
   private readonly tokens = new Map<string, number>();
-  private readonly lastWords = new Map<string, LastWord>();
+  private readonly shadows = new ShadowBooks();
   private readonly merge = new MarketMerge();
   private readonly sink: DecodeSink = newSink();
   /** Sockets that have been asked for the whole set. */
@@ -64,8 +65,7 @@ export class MarketSession {
         link.send(JSON.stringify({ assets_ids: [token], operation: "unsubscribe" }));
         link.send(subscription([token]));
       },
-      verify: (tokens) =>
-        checkBooks({ http, clob: profile.clob, clock, log, signal }, tokens, (t) => this.lastWords.get(t)),
+      verify: (tokens) => checkBooks({ http, clob: profile.clob, clock, log, signal }, tokens, this.shadows),
       sockets: options.sockets ?? 1,
       inbox: context.inbox,
       isBook: isMarketBook,
@@ -100,7 +100,7 @@ export class MarketSession {
     for (const token of removed) {
       this.supervisor.unwatch(token);
       this.merge.forget(token);
-      this.lastWords.delete(token);
+      this.shadows.forget(token);
     }
     const text = JSON.stringify({ assets_ids: removed, operation: "unsubscribe" });
     for (const link of this.supervisor.all()) if (this.asked.has(link.id)) link.send(text);
@@ -131,7 +131,7 @@ export class MarketSession {
     const others = this.supervisor.all().filter((one) => one !== link);
     if (others.length > 0) return this.mergedFrame(text, tReceive, link, others);
     this.context.onFrame("polymarket.market", text, tReceive);
-    return this.finish(decodeMarketFrame(text, tReceive, this.sink), text, link);
+    return this.finish(decodeMarketFrame(text, tReceive, this.sink), link);
   }
 
   /** While several sockets are open, only what is news goes on; the frame that is recorded holds nothing else. */
@@ -152,7 +152,7 @@ export class MarketSession {
     if (merged.messages.length === 0) return CONTROL;
     const raw = merged.whole ? text : JSON.stringify(merged.messages);
     this.context.onFrame("polymarket.market", raw, tReceive);
-    return this.finish(decodeMarketMessages(merged.messages, tReceive, this.sink), raw, link);
+    return this.finish(decodeMarketMessages(merged.messages, tReceive, this.sink), link);
   }
 
   /** A copy is no news, but it shows that this socket delivers. */
@@ -163,20 +163,21 @@ export class MarketSession {
     for (const event of probe.events) if ("token" in event) link.datum(event.token, now);
   }
 
-  private finish(verdict: FrameVerdict, text: string, link: Link): FrameVerdict {
+  private finish(verdict: FrameVerdict, link: Link): FrameVerdict {
     let shown = verdict;
     const { events } = this.sink;
-    for (let i = 0; i < events.length; i++) shown = this.noted(events[i]!, text, link) ?? shown;
+    for (let i = 0; i < events.length; i++) shown = this.noted(events[i]!, link) ?? shown;
     drain(this.sink, this.metrics, this.context.emit);
     return shown;
   }
 
   /** Remembers what was said of a token; answers the token, which is the watched stream. */
-  private noted(event: MarketEvent, text: string, link: Link): string | null {
+  private noted(event: MarketEvent, link: Link): string | null {
     switch (event.type) {
       case "book":
       case "bookDelta":
-        this.lastWords.set(event.token, { timestampMs: event.tExchange, text });
+        if (event.type === "book") this.shadows.replace(event);
+        else this.shadows.change(event);
         this.merge.note(link.id, event.token, event.tExchange);
         link.datum(event.token, event.tReceive);
         return event.token;

@@ -2,9 +2,11 @@
 import type { FeedName, MarketEvent } from "../../core/events.ts";
 import type { Ms } from "../../core/units.ts";
 import { decodeBinanceFrame, newBinanceState } from "../binance/codec.ts";
+import { decodeDeribitFrame, newDeribitState } from "../deribit/codec.ts";
 import { type DecodeSink, newSink } from "../net/sink.ts";
 import { decodeMarketFrame } from "../polymarket/market_codec.ts";
 import { decodePolyboltFrame, newPolyboltState } from "../polymarket/polybolt_codec.ts";
+import { decodeRtdsFrame } from "../polymarket/rtds_codec.ts";
 import type { DecodeFrame } from "./reader.ts";
 
 export interface TapeDecoder {
@@ -21,11 +23,14 @@ export function tapeDecoder(): TapeDecoder {
   const futuresMarket = newBinanceState();
   const spot = newBinanceState();
   const prices = newPolyboltState();
+  const volatility = newDeribitState();
   const run = (feed: FeedName, raw: string, tReceive: Ms): void => {
     switch (feed) {
       case "polymarket.market":
         return void decodeMarketFrame(raw, tReceive, sink);
       case "polymarket.prices":
+        // The legacy socket serves the same feed and names a topic first.
+        if (raw.startsWith('{"topic"')) return void decodeRtdsFrame(raw, tReceive, prices, sink);
         return void decodePolyboltFrame(raw, tReceive, prices, sink);
       case "binance.futures.public":
         return void decodeBinanceFrame(raw, "binance-futures", tReceive, futuresPublic, sink);
@@ -34,7 +39,7 @@ export function tapeDecoder(): TapeDecoder {
       case "binance.spot":
         return void decodeBinanceFrame(raw, "binance-spot", tReceive, spot, sink);
       case "deribit":
-        sink.ignored++;
+        return void decodeDeribitFrame(raw, tReceive, volatility, sink);
     }
   };
   const decode = (feed: FeedName, raw: string, tReceive: Ms): readonly MarketEvent[] => {
