@@ -11,6 +11,7 @@ import type { CommandContext, CommandResult } from "./command.ts";
 import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
 import { feedOptionsOf, parseFeeds } from "./stream_options.ts";
+import { redrawText, streamView, type ViewSize } from "./stream_view.ts";
 import { openVenueClock, type VenueClock } from "./venue_clock.ts";
 
 /** The feed an event came from; null for what the session makes itself (time, windows, strikes). */
@@ -142,13 +143,14 @@ async function stream(
       drawn = text.split("\n").length;
     };
     if (ctx.interactive) redrawer = setInterval(redraw, REDRAW_MS);
-    await until(live, forMs, ctx.signal);
+    await until(live, clock, forMs, ctx.signal);
     clearInterval(redrawer);
     const text = view();
     if (ctx.interactive) redraw();
     const data = {
       feeds: Object.fromEntries(summaries(live)),
       windows: live.windows().map((w) => w.slug),
+      ...venueClock.data(),
       basis: monitor.snapshot(),
     };
     return { data, ...(ctx.interactive ? {} : { text }) };
