@@ -22,6 +22,8 @@ export interface Case {
   readonly detectLimitMs: number;
   /** Venue ms after which the fault is ended; null: it ends with the socket it hit. */
   readonly holdMs: number | null;
+  /** An engine tries to trade all the while; see `StageOptions.trades`. */
+  readonly trades?: boolean;
   /** What being whole again means; `never`: a refusal that must not be repeated. */
   readonly whole: "live" | "window" | "strike" | "resolved" | "never";
   /** Venue ms; from the fault's end (with `holdMs` null: from its beginning). */
@@ -150,19 +152,21 @@ function socketCases(feed: LiveFeedName, options: CaseOptions): Case[] {
   ];
   // An index that pauses while heartbeats go on is no fault that could be told.
   const told = feed === "deribit" ? common.filter(({ fault }) => fault !== "freeze-stream") : common;
-  return [...told, ...ownCases(feed, make, { slack, late, lateMs: limits.lateMs })];
+  return [...told, ...ownCases(feed, make, { slack, late, again, lateMs: limits.lateMs })];
 }
 
 interface OwnLimits {
   readonly slack: number;
   readonly late: number;
+  /** From a new handshake to being whole. */
+  readonly again: number;
   readonly lateMs: number;
 }
 
 type Make = (fault: string, specs: readonly string[], more: Partial<Case>) => Case;
 
 /** Faults that depend on what the feed carries. */
-function ownCases(feed: LiveFeedName, make: Make, { lateMs, slack }: OwnLimits): Case[] {
+function ownCases(feed: LiveFeedName, make: Make, { again, late, lateMs, slack }: OwnLimits): Case[] {
   const repaired = { holdMs: 10_000, recoverLimitMs: lateMs + slack };
   const numbered = feed === "binance.futures.market" || feed === "binance.spot" ||
     feed === "polymarket.prices";
@@ -183,6 +187,13 @@ function ownCases(feed: LiveFeedName, make: Make, { lateMs, slack }: OwnLimits):
   return [
     duplicate,
     gap,
+    // New sockets are as silent as the old ones, while REST still answers.
+    make("freeze-all", ["freeze@"], {
+      trades: true,
+      detectLimitMs: late,
+      holdMs: 60_000,
+      recoverLimitMs: MAX_BACKOFF_MS + again,
+    }),
     make("off-tick", ["off-tick@"], {
       tells: [book("mismatch"), counts(feed, "unrecognised")],
       detectLimitMs: 5_000 + slack,

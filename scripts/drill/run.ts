@@ -155,6 +155,10 @@ async function steady(stage: Stage, one: Case, found: Findings): Promise<void> {
   found.recoveredMs = at === null ? null : at - endMs;
   if (one.holdMs === null) exercised(stage, found);
   found.told = wordsOf(stage, from, one.tells);
+  if (one.trades === true && stage.sent === 0) {
+    found.notes.push("no order was tried");
+    found.verdict ??= "NOT EXERCISED";
+  }
 }
 
 /** A refusal for good must end the attempts: repeating it turns a block of a place into a ban of an address. */
@@ -257,7 +261,13 @@ async function act(stage: Stage, one: Case, found: Findings): Promise<void> {
 export async function runCase(one: Case, seed: number, options: CaseOptions): Promise<Outcome> {
   const startMs = BOUNDARY_MS - (one.at === "roll" ? ROLL_LEAD_MS : STEADY_LEAD_MS);
   const found: Findings = { detectedMs: null, recoveredMs: null, told: [], notes: [], verdict: null };
-  const stage = await openStage({ seed, speed: options.speed, startMs, limits: options.limits });
+  const stage = await openStage({
+    seed,
+    speed: options.speed,
+    startMs,
+    limits: options.limits,
+    trades: one.trades === true,
+  });
   try {
     await act(stage, one, found);
   } catch (error) {

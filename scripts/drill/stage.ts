@@ -1,6 +1,6 @@
 /** One venue, one live session on it, one engine that only watches: what a drill breaks and what it looks at. */
 import { Engine } from "../../core/engine.ts";
-import type { FeedName, MarketEvent } from "../../core/events.ts";
+import type { FeedName, Intent, MarketEvent } from "../../core/events.ts";
 import { PaperExchange } from "../../core/exchange/paper_exchange.ts";
 import { ASK, BID, type OrderBook } from "../../core/market/book.ts";
 import type { Instrument } from "../../core/market/instrument.ts";
@@ -35,6 +35,8 @@ export interface StageOptions {
   readonly limits: FeedLimitOverrides;
   /** Faults from the beginning. */
   readonly faults?: readonly string[];
+  /** A second engine wants to trade all the time; nothing may pass its gate while the book feed is not live. */
+  readonly trades?: boolean;
 }
 
 /** Counters of a feed that prove something. */
@@ -113,6 +115,16 @@ interface Level {
   readonly size: string;
 }
 
+function engineOf(policy: string, maxSignalAgeMs: number): Engine {
+  return new Engine({
+    policy: makePolicy(policy, { seed: 1 }),
+    sizing: { mode: "fixed", amount: 25_000_000 as Usdc },
+    limits: { ...DEFAULT_LIMITS, maxSignalAgeMs, stops: false },
+    bankroll: BANKROLL,
+    orderMaxAgeMs: 1_000,
+  });
+}
+
 /** Venue, session and engine of one case. Open with `openStage`, always `close`. */
 export class Stage {
   readonly seen: Seen[] = [];
@@ -121,8 +133,11 @@ export class Stage {
   /** Venue ms of the newest event per feed. */
   readonly lastDatumMs = new Map<FeedName, number>();
   readonly engine: Engine;
+  /** Orders that passed the gate of the engine that wants to trade. */
+  sent = 0;
   live: LiveFeeds | null = null;
   private readonly session: Session;
+  private readonly trader: Engine | null;
   private readonly keys = new Set<string>();
   private readonly counters = new Map<string, number>();
   private readonly states = new Map<FeedName, string>();
@@ -133,13 +148,9 @@ export class Stage {
   private mismatches = 0;
 
   constructor(readonly venue: RunningVenue, readonly clock: Clock, readonly options: StageOptions) {
-    this.engine = new Engine({
-      policy: makePolicy("hold", { seed: 1 }),
-      sizing: { mode: "fixed", amount: 25_000_000 as Usdc },
-      limits: DEFAULT_LIMITS,
-      bankroll: BANKROLL,
-      orderMaxAgeMs: 1_000,
-    });
+    this.engine = engineOf("hold", 0);
+    // Stamps are whole wall milliseconds times the speed: the signal's age is not what is tried here.
+    this.trader = options.trades === true ? engineOf("random", 250 * options.speed) : null;
     const exchange = new PaperExchange({
       bankroll: BANKROLL,
       orderLatencyMs: () => 0,
@@ -183,9 +194,32 @@ export class Stage {
   private take(events: readonly MarketEvent[]): void {
     this.session.feedAll(events);
     for (const event of events) this.look(event);
+    if (this.trader !== null) { for (const event of events) this.tryOrders(this.trader, event); }
     this.checkBooks();
     const now = this.clock.now();
     if (now - this.sampledMs >= SAMPLE_EVERY_MS) this.sample(now);
+  }
+
+  /** Every order that passes is refused by the exchange, so that the next one can be tried. */
+  private tryOrders(trader: Engine, event: MarketEvent): void {
+    for (const intent of trader.step(event)) this.tried(trader, event, intent);
+  }
+
+  private tried(trader: Engine, event: MarketEvent, intent: Intent): void {
+    if (intent.type !== "submit") return;
+    const { tReceive } = event;
+    const { orderId } = intent;
+    trader.step({
+      type: "orderRejected",
+      orderId,
+      code: "DRILL",
+      message: "",
+      tExchange: tReceive,
+      tReceive,
+    });
+    this.sent++;
+    const state = this.stateOf("polymarket.market");
+    if (state !== "live") this.broken.push(`an order passed the gate while polymarket.market was ${state}`);
   }
 
   private look(event: MarketEvent): void {
