@@ -5,6 +5,7 @@ import { BasisMonitor } from "../core/market/basis_monitor.ts";
 import { ms } from "../core/units.ts";
 import type { Clock } from "../feeds/clock.ts";
 import { LIVE_FEEDS, type LiveFeedName, type LiveFeeds, openLive } from "../feeds/live.ts";
+import type { FeedLog } from "../feeds/net/feed_context.ts";
 import type { FeedSummary } from "../feeds/net/metrics.ts";
 import { openNetwork } from "../feeds/net/network.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
@@ -67,6 +68,21 @@ function sizeOf(ctx: CommandContext): ViewSize {
 }
 
 const REDRAW_MS = 250;
+const MAX_NOTES = 3;
+
+/**
+ * The feeds' log while the view is drawn: lines on stderr would tear a screen that updates in place, so warnings go below the
+ * feeds. States of feeds stand there anyway. A `--log-file` still gets everything.
+ */
+function viewLog(ctx: CommandContext, notes: string[]): FeedLog {
+  if (!ctx.interactive || ctx.config.log.file !== "") return ctx.log;
+  const warn = (message: string, fields: Record<string, unknown> = {}) => {
+    if (message === "feed state") return;
+    notes.push(`${message}: ${Object.values(fields).join(" ")}`);
+    if (notes.length > MAX_NOTES) notes.shift();
+  };
+  return { debug: () => {}, info: () => {}, warn };
+}
 /** Longest wait of a timer, in wall ms 2^31; a session without `--for` ends by its signal. */
 const FOREVER_MS = 20 * 86_400_000;
 
@@ -110,6 +126,7 @@ async function stream(
   let redrawer: ReturnType<typeof setInterval> | undefined;
   try {
     venueClock = await openVenueClock(ctx, venue, network);
+    const notes: string[] = [];
     const monitor = new BasisMonitor({
       maxFastAgeMs: ctx.config.risk.maxFastAgeMs,
       maxOracleAgeMs: ctx.config.risk.maxOracleAgeMs,
@@ -123,7 +140,7 @@ async function stream(
       credentials,
       feeds,
       network,
-      log: ctx.log,
+      log: viewLog(ctx, notes),
       signal: ctx.signal,
       // Clock events are the engine's heartbeat and nobody's feed.
       clockEveryMs: 1000,
@@ -135,7 +152,8 @@ async function stream(
       },
     });
     const session = live;
-    const view = () => streamView({ feeds: summaries(session), basis: monitor.snapshot() }, sizeOf(ctx));
+    const view = () =>
+      streamView({ feeds: summaries(session), basis: monitor.snapshot(), notes }, sizeOf(ctx));
     let drawn = 0;
     const redraw = () => {
       const text = view();

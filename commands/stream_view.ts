@@ -6,6 +6,8 @@ import { clockTime, countText, paint, percentText, spanText, table } from "./out
 export interface ViewData {
   readonly feeds: readonly (readonly [string, FeedSummary])[];
   readonly basis: BasisSnapshot;
+  /** Warnings to show below the feeds, oldest first. */
+  readonly notes?: readonly string[];
 }
 export interface ViewSize {
   readonly columns: number;
@@ -105,7 +107,7 @@ function windowColumns(snapshot: BasisSnapshot, size: ViewSize): Column<WindowBa
     },
     { head: "left", cell: (w) => leftText(w.endMs - snapshot.atMs) },
     { head: "to beat", cell: (w) => orDash(w.strike, priceText) },
-    { head: "its open", cell: (w) => orDash(w.binanceOpen, priceText) },
+    { head: "bn open", cell: (w) => orDash(w.binanceOpen, priceText) },
     { head: "oracle", align: "left", cell: (w) => outcome(w.byOracle) },
     { head: "binance", align: "left", cell: (w) => outcome(w.byBinance) },
     { head: "verdict", align: "left", cell: verdict },
@@ -143,9 +145,10 @@ export function cutLine(line: string, columns: number): string {
 
 function notesOf(data: ViewData, color: boolean): string[] {
   const pen = paint(color);
-  return data.feeds.filter(([, m]) => m.state !== "live" && m.detail !== "").map(([feed, m]) =>
-    pen.dim(`${feed}: ${m.detail}`)
+  const states = data.feeds.filter(([, m]) => m.state !== "live" && m.detail !== "").map(([feed, m]) =>
+    `${feed}: ${m.detail}`
   );
+  return [...states, ...data.notes ?? []].map((line) => pen.dim(line));
 }
 
 /**
@@ -169,7 +172,9 @@ export function streamView(data: ViewData, size: ViewSize): string {
   const below = rows.length === 0
     ? []
     : ["", pen.dim("Who would win now; differ: share of seconds in which Binance names the other"), ...rows];
-  const lines = [...top, ...below];
+  const all = [...top, ...below];
+  // Air goes before content.
+  const lines = all.length > size.rows ? all.filter((line) => line !== "") : all;
   if (lines.length > size.rows) {
     const kept = Math.max(1, size.rows - 1);
     const hidden = lines.length - kept;
