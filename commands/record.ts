@@ -12,7 +12,8 @@ import type { CommandContext, CommandResult, OpenVenue } from "./command.ts";
 import { bytesText, countText, facts, isoTime, table } from "./output.ts";
 import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
-import { limitsOf, parseFeeds } from "./stream_options.ts";
+import { feedOptionsOf, parseFeeds } from "./stream_options.ts";
+import { openVenueClock, type VenueClock } from "./venue_clock.ts";
 
 /** Adds `record`. */
 export function register(program: Command): void {
@@ -118,7 +119,7 @@ async function record(
   const feeds = parseFeeds(options["feeds"] as string | undefined);
   const forMs = options["for"] === undefined ? null : parseSpan(String(options["for"]), "--for");
   const venue = await ctx.venue();
-  if (venue.credentials === null && feeds.includes("polymarket.prices")) {
+  if (venue.credentials === null && !ctx.config.feeds.legacyRtds && feeds.includes("polymarket.prices")) {
     ctx.warn({
       code: "NO_CREDENTIALS",
       message:
@@ -129,19 +130,22 @@ async function record(
   let live: LiveFeeds | null = null;
   let opened: OpenedRecording | null = null;
   let result: RecordingResult | null = null;
+  let venueClock: VenueClock | null = null;
   const [cpu, wall] = [process.cpuUsage(), performance.now()];
   try {
+    // Before the first stamp: times of receipt are corrected by what is measured here.
+    venueClock = await openVenueClock(ctx, venue, network);
     opened = await openTape(ctx, venue, options, () => live === null ? undefined : resyncAll(live));
     tellContinued(ctx, opened.continued);
     const { recording } = opened;
     const capture = new Capture(recording);
     live = await openLive({
+      ...feedOptionsOf(ctx.config),
       profile: venue.profile,
       clock: venue.clock,
       assets: ctx.config.assets,
       durations: ctx.config.durations,
       credentials: venue.credentials,
-      limits: limitsOf(ctx.config),
       feeds,
       network,
       log: ctx.log,
@@ -155,6 +159,7 @@ async function record(
     result = await recording.close();
   } finally {
     await live?.close();
+    await venueClock?.close();
     if (result === null) await opened?.recording.discard();
     network.close();
   }
@@ -163,7 +168,7 @@ async function record(
     cpuSeconds: (used.user + used.system) / 1e6,
     wallSeconds: (performance.now() - wall) / 1000,
   };
-  return { data: dataOf(result, cost), text: textOf(ctx, result, cost) };
+  return { data: { ...dataOf(result, cost), ...venueClock.data() }, text: textOf(ctx, result, cost) };
 }
 
 /** After frames were lost the windows' books cannot be trusted: they are read again, and that is recorded. */
