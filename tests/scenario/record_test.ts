@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { MarketEvent } from "../../core/events.ts";
 import { ASK, BID, OrderBook } from "../../core/market/book.ts";
 import { ms } from "../../core/units.ts";
-import { openLive } from "../../feeds/live.ts";
+import { type LiveOptions, openLive } from "../../feeds/live.ts";
 import { decodeBook } from "../../feeds/polymarket/market_codec.ts";
 import { Capture } from "../../feeds/tape/capture.ts";
 import { tapeDecoder } from "../../feeds/tape/codecs.ts";
@@ -20,7 +20,10 @@ import { withFolder } from "../feeds/tape/recordings.ts";
 const START = Date.UTC(2026, 10, 21, 9, 34, 20);
 const SPEED = 20;
 
-async function withVenue(use: (port: number, root: string) => Promise<void>): Promise<void> {
+async function withVenue(
+  use: (port: number, root: string) => Promise<void>,
+  faults: readonly string[] = [],
+): Promise<void> {
   const venue = await startVenue({
     seed: 7,
     speed: SPEED,
@@ -28,6 +31,7 @@ async function withVenue(use: (port: number, root: string) => Promise<void>): Pr
     assets: ["btc", "eth"],
     durations: ["5m"],
     historyHours: 2,
+    faults,
   });
   try {
     await withFolder((root) => use(venue.port, root));
@@ -71,61 +75,77 @@ async function restBook(clob: string, token: string): Promise<{ book: OrderBook;
   return { book: booksOf([event]).get(token)!, atMs: event.tExchange };
 }
 
+interface Recorded {
+  readonly out: string;
+  readonly seen: MarketEvent[];
+  readonly back: MarketEvent[];
+  /** A book that REST stated while the session ran. */
+  readonly rest: { readonly token: string; readonly book: OrderBook; readonly atMs: number };
+}
+
+/** A session that is recorded until a window is resolved: what it saw, and what its tape gives back. */
+async function recordSession(
+  port: number,
+  root: string,
+  change: Partial<LiveOptions> = {},
+): Promise<Recorded> {
+  const out = join(root, "tape");
+  const signal = AbortSignal.timeout(5000);
+  const { clock, profile, status } = await connectSim({ host: "127.0.0.1", port, signal });
+  const target = { out, append: false, nowMs: clock.now(), source: "test", licence: "none" };
+  const { recording } = await openRecording(target);
+  const capture = new Capture(recording);
+  const seen: MarketEvent[] = [];
+  const enough = Promise.withResolvers<void>();
+  const late = setTimeout(() => enough.reject(new Error("no window was resolved")), 20_000);
+  const live = await openLive({
+    profile,
+    clock,
+    assets: ["btc", "eth"],
+    durations: ["5m"],
+    credentials: status.credentials,
+    log: { debug: () => {}, info: () => {}, warn: () => {} },
+    signal: new AbortController().signal,
+    clockEveryMs: 1000,
+    onFrame: capture.onFrame,
+    onEvents: (events) => {
+      seen.push(...events);
+      capture.onEvents(events);
+      if (events.some((event) => event.type === "resolved")) enough.resolve();
+    },
+    ...change,
+  });
+  await enough.promise;
+  clearTimeout(late);
+  const token = live.windows().at(-1)!.upToken;
+  const rest = { token, ...await restBook(profile.clob, token) };
+  while (!seen.some((e) => e.type === "bookDelta" && e.token === token && e.tExchange > rest.atMs)) {
+    await clock.sleep(ms(200), AbortSignal.timeout(10_000));
+  }
+  await live.close();
+  await recording.close();
+  return { out, seen, back: await eventsOf(out), rest };
+}
+
+function assertSame({ back, seen }: Recorded): void {
+  // Strikes stand behind all prints of their frame on the tape, directly behind their own print live.
+  const sorted = (events: readonly MarketEvent[]) =>
+    events.map((event) => JSON.stringify(Object.entries(event).sort())).sort();
+  const order = (events: readonly MarketEvent[]) =>
+    events.filter((event) => event.type !== "strike").map((event) => `${event.type}@${event.tReceive}`);
+  assert.equal(back.length, seen.length);
+  assert.deepEqual(sorted(back), sorted(seen));
+  assert.deepEqual(order(back), order(seen));
+  const books = booksOf(back);
+  assert.ok(books.size >= 4);
+  for (const [of, book] of booksOf(seen)) assert.deepEqual(levelsOf(books.get(of)), levelsOf(book));
+}
+
 Deno.test("what the tape gives back is what was seen live, event for event, to the last book", async () => {
   await withVenue(async (port, root) => {
-    const out = join(root, "tape");
-    const { clock, profile, status } = await connectSim({
-      host: "127.0.0.1",
-      port,
-      signal: AbortSignal.timeout(5000),
-    });
-    const opened = await openRecording({
-      out,
-      append: false,
-      nowMs: clock.now(),
-      source: "test",
-      licence: "none",
-    });
-    const capture = new Capture(opened.recording);
-    const seen: MarketEvent[] = [];
-    const enough = Promise.withResolvers<void>();
-    const late = setTimeout(() => enough.reject(new Error("no window was resolved")), 20_000);
-    const live = await openLive({
-      profile,
-      clock,
-      assets: ["btc", "eth"],
-      durations: ["5m"],
-      credentials: status.credentials,
-      log: { debug: () => {}, info: () => {}, warn: () => {} },
-      signal: new AbortController().signal,
-      clockEveryMs: 1000,
-      onFrame: capture.onFrame,
-      onEvents: (events) => {
-        seen.push(...events);
-        capture.onEvents(events);
-        if (events.some((event) => event.type === "resolved")) enough.resolve();
-      },
-    });
-    await enough.promise;
-    clearTimeout(late);
-    const token = live.windows().at(-1)!.upToken;
-    const rest = await restBook(profile.clob, token);
-    while (!seen.some((e) => e.type === "bookDelta" && e.token === token && e.tExchange > rest.atMs)) {
-      await clock.sleep(ms(200), AbortSignal.timeout(10_000));
-    }
-    await live.close();
-    await opened.recording.close();
-    const back = await eventsOf(out);
-    // Strikes stand behind all prints of their frame on the tape, directly behind their own print live.
-    const sorted = (events: readonly MarketEvent[]) => {
-      const lines = events.map((event) => JSON.stringify(Object.entries(event).sort()));
-      return lines.sort();
-    };
-    assert.equal(back.length, seen.length);
-    assert.deepEqual(sorted(back), sorted(seen));
-    const order = (events: readonly MarketEvent[]) =>
-      events.filter((event) => event.type !== "strike").map((event) => `${event.type}@${event.tReceive}`);
-    assert.deepEqual(order(back), order(seen));
+    const session = await recordSession(port, root);
+    const { back, out, rest } = session;
+    assertSame(session);
     for (
       const type of [
         "window",
@@ -140,10 +160,7 @@ Deno.test("what the tape gives back is what was seen live, event for event, to t
     ) {
       assert.ok(back.some((event) => event.type === type), type);
     }
-    const books = booksOf(back);
-    assert.ok(books.size >= 4);
-    for (const [of, book] of booksOf(seen)) assert.deepEqual(levelsOf(books.get(of)), levelsOf(book));
-    const then = booksOf(back, (event) => event.tExchange <= rest.atMs).get(token);
+    const then = booksOf(back, (event) => event.tExchange <= rest.atMs).get(rest.token);
     assert.deepEqual(
       levelsOf(then),
       levelsOf(rest.book),
@@ -152,6 +169,25 @@ Deno.test("what the tape gives back is what was seen live, event for event, to t
     const resolved = (await openTape(out)).manifest.windows.filter((window) => window.outcome !== null);
     assert.ok(resolved.length > 0 && resolved.every((window) => window.outcomeSource === "venue"));
   });
+});
+
+Deno.test("so it is with hot spares, kept books, doubled, lost and swapped frames, and a dropped socket", async () => {
+  const faults = [
+    "duplicate@polymarket.market",
+    "gap@binance.futures.market,start=5s",
+    "gap@polymarket.prices,start=8s",
+    "reorder@binance.spot",
+    "drop@polymarket.market,start=12s",
+    "drop@binance.futures.public,start=15s",
+  ];
+  await withVenue(async (port, root) => {
+    const session = await recordSession(port, root, {
+      hotSpare: ["polymarket.market", "polymarket.prices", "binance.futures.market", "binance.spot"],
+      diffBook: true,
+    });
+    assertSame(session);
+    assert.ok(session.back.some((event) => event.type === "feedState" && event.state === "down"));
+  }, faults);
 });
 
 Deno.test("record says what it did, its tape is whole, and trading on it decides the same twice", async () => {
