@@ -25,7 +25,7 @@ function readOptions(args: readonly string[]): Options {
   };
   const known = new Set(["--only", "--json", "--lanes", "--speed"]);
   const unknown = args.find((arg) => arg.startsWith("--") && !known.has(arg));
-  const lanes = Number(valueOf("--lanes") ?? "6");
+  const lanes = Number(valueOf("--lanes") ?? "4");
   const speed = Number(valueOf("--speed") ?? "20");
   if (unknown !== undefined || !(lanes >= 1 && lanes <= 16) || !(speed >= 1 && speed <= 100)) {
     console.error(

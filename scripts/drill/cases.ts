@@ -77,7 +77,9 @@ function streamLimitMs(feed: LiveFeedName, lateMs: number): number {
 function socketCases(feed: LiveFeedName, options: CaseOptions): Case[] {
   const limits = limitsIn(feed, options.limits);
   const slack = slackMs(options.speed);
-  const late = streamLimitMs(feed, limits.lateMs) * 1.25 + slack;
+  // A feed looks at its streams four times per age limit.
+  const pace = limits.lateMs / 4;
+  const late = streamLimitMs(feed, limits.lateMs) + pace + slack;
   const floor = WALL_FLOOR_MS * options.speed;
   const afterDead = Math.max(limits.deadMs, floor) + FIRST_BACKOFF_MS + limits.firstDatumMs + slack;
   const again = FIRST_BACKOFF_MS + limits.firstDatumMs + slack;
@@ -115,13 +117,13 @@ function socketCases(feed: LiveFeedName, options: CaseOptions): Case[] {
     refused(503),
     make("refuse-hang", ["refuse-hang@", "drop@"], {
       tells: [says(feed, /no handshake/)],
-      detectLimitMs: FIRST_BACKOFF_MS + Math.max(limits.connectMs, floor) * 1.25 + slack,
-      holdMs: Math.max(limits.connectMs, floor) + 10_000,
+      detectLimitMs: FIRST_BACKOFF_MS + Math.max(limits.connectMs, floor) + pace + slack,
+      holdMs: Math.max(limits.connectMs, floor) + pace + 10_000,
       recoverLimitMs: busy,
     }),
     make("slow-start", [`slow-start@,by=${limits.firstDatumMs + 5_000}ms`, "close@"], {
       tells: [says(feed, /FEED_LATE|SUBSCRIPTION_DEAD|no data on|first datum/)],
-      detectLimitMs: FIRST_BACKOFF_MS + Math.max(limits.firstDatumMs * 1.25, floor) + slack,
+      detectLimitMs: FIRST_BACKOFF_MS + Math.max(limits.firstDatumMs, floor) + pace + slack,
       holdMs: limits.firstDatumMs + 5_000,
       recoverLimitMs: again,
     }),

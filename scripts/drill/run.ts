@@ -195,7 +195,7 @@ async function roll(stage: Stage, one: Case, found: Findings): Promise<void> {
   found.told = wordsOf(stage, from, one.tells);
   if (event !== null && one.whole !== "window") found.told.push(wordOf(event));
   // What came although the fault was there did not have to be told.
-  if (event !== null && event.atMs < endMs) found.detectedMs ??= 0;
+  if (one.tells.length > 0 && event !== null && event.atMs < endMs) found.detectedMs ??= 0;
   if (one.whole === "resolved") {
     await stage.until(() => faults.list().every((fault) => fault.hits > 0) ? true : null, 5_000);
   }
@@ -288,7 +288,18 @@ export async function runCase(one: Case, seed: number, options: CaseOptions): Pr
   };
 }
 
-/** Runs cases side by side on `lanes` venues; `onDone` hears each as it ends. In the order of `cases`. */
+/** Verdicts that a busy machine can cause: at 20x, a pause of a tenth of a second is two seconds. */
+const TIMED: ReadonlySet<Verdict> = new Set([
+  "DETECTED LATE",
+  "RECOVERED LATE",
+  "NOT STARTED",
+  "NOT EXERCISED",
+]);
+
+/**
+ * Runs cases side by side on `lanes` venues, then once more, alone, those that were only too late. `onDone` hears each as it
+ * ends. In the order of `cases`.
+ */
 export async function runCases(
   cases: readonly Case[],
   lanes: number,
@@ -298,13 +309,15 @@ export async function runCases(
   const outcomes: Outcome[] = [];
   let next = 0;
   let count = 0;
+  const run = async (i: number): Promise<Outcome> => outcomes[i] = await runCase(cases[i]!, 7 + i, options);
   const lane = async (): Promise<void> => {
-    for (let i = next++; i < cases.length; i = next++) {
-      const outcome = await runCase(cases[i]!, 7 + i, options);
-      outcomes[i] = outcome;
-      onDone(outcome, ++count);
-    }
+    for (let i = next++; i < cases.length; i = next++) onDone(await run(i), ++count);
   };
   await Promise.all(Array.from({ length: lanes }, lane));
+  for (const i of cases.keys()) {
+    if (!TIMED.has(outcomes[i]!.verdict)) continue;
+    const outcome = await run(i);
+    onDone(outcome, count);
+  }
   return outcomes;
 }

@@ -42,6 +42,8 @@ export interface StageOptions {
 /** Counters of a feed that prove something. */
 const COUNTERS = ["gaps", "dropped", "duplicates", "unrecognised", "reconnects"] as const;
 const SAMPLE_EVERY_MS = 500;
+/** How often `trade` looks for suspect books, wall ms. */
+const RESYNC_WALL_MS = 200;
 /** A rise of the 99th percentile of a feed's ages that its figures show plainly. */
 const AGE_RISE_MS = 3_000;
 const BANKROLL = 1_000_000_000 as Usdc;
@@ -144,6 +146,7 @@ export class Stage {
   private readonly stop = new AbortController();
   /** Spellings a token's book has had while somebody compares. */
   private readonly spellings = new Map<string, Set<string>>();
+  private resyncing: ReturnType<typeof setInterval> | undefined;
   private sampledMs = 0;
   private mismatches = 0;
 
@@ -180,7 +183,17 @@ export class Stage {
       signal: this.stop.signal,
       random: () => 0.5,
     });
+    this.resyncing ??= setInterval(() => this.askAgain(), RESYNC_WALL_MS);
     this.live.done.catch((error: unknown) => this.broken.push(`the session died: ${String(error)}`));
+  }
+
+  /** What `trade` does: books that the venue's best prices contradict are read again. */
+  private askAgain(): void {
+    for (const { instrument, up, down, winner } of this.engine.windows.values()) {
+      if (winner !== null) continue;
+      if (up.suspect) this.live?.resync(instrument.upToken);
+      if (down.suspect) this.live?.resync(instrument.downToken);
+    }
   }
 
   stateOf(feed: FeedName): string {
@@ -368,6 +381,7 @@ export class Stage {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.resyncing);
     await this.live?.close();
     this.stop.abort();
     await this.venue.close();
