@@ -9,7 +9,7 @@ import { type BinanceRest, binanceRest, type BinanceVenue, fetchBars } from "./b
 import { type Clock, monotone } from "./clock.ts";
 import { type FeedSession, LIVE_FEEDS, type LiveFeedName, openSessions } from "./live_sessions.ts";
 import type { FeedContext, FeedLog } from "./net/feed_context.ts";
-import { httpClient, probeRetryAfter } from "./net/http.ts";
+import { httpClient, HttpError, probeRetryAfter } from "./net/http.ts";
 import { Inbox } from "./net/inbox.ts";
 import type { FeedLimitOverrides } from "./net/limits.ts";
 import { type FeedSummary, summarise } from "./net/metrics.ts";
@@ -145,7 +145,10 @@ class Live implements LiveFeeds {
       clock: this.clock,
       log,
       signal: this.stop.signal,
-      emit: (event) => this.emit([event]),
+      emit: (event) => {
+        this.market?.adopt(event);
+        this.emit([event]);
+      },
     });
     this.keeper = this.openKeeper();
     this.sessions = openSessions({
@@ -238,7 +241,9 @@ class Live implements LiveFeeds {
       // After the window's event, because books of unknown tokens are thrown away.
       onListed: (instrument) => this.listed(instrument),
       onRemoved: (instrument) => {
-        this.market?.unsubscribe([instrument.upToken, instrument.downToken]);
+        const tokens = [instrument.upToken, instrument.downToken];
+        this.market?.unsubscribe(tokens);
+        for (const token of tokens) this.resyncs.forget(token);
         this.strikes.untrack(instrument.conditionId);
       },
       signal: this.stop.signal,
@@ -261,6 +266,9 @@ class Live implements LiveFeeds {
         try {
           const query = { venue, asset, count };
           const bars = await fetchBars(this.rest, query, { signal: this.stop.signal, retries: 1 });
+          if (bars.length === 0) {
+            throw new HttpError("BAD_JSON", "Cannot use the candles: the answer is empty");
+          }
           const now = this.clock.now();
           return this.emit(bars.map((bar) => ({ ...bar, tReceive: now })));
         } catch (error) {

@@ -99,10 +99,11 @@ function decodeIndex(params: unknown, tReceive: Ms, state: DeribitState, sink: D
   if (Number.isNaN(value)) return UNKNOWN;
   if (at <= (state.newest.get(asset) ?? 0)) {
     sink.duplicates++;
-    return frame(HEARTBEAT_STREAM);
+    return frame(params.channel);
   }
   state.newest.set(asset, at);
+  const stream = params.channel;
   const event: VolatilityEvent = { type: "volatility", asset, value, tExchange: at, tReceive };
   sink.events.push(event);
-  return frame(HEARTBEAT_STREAM, null, scaled);
+  return frame(stream, null, scaled);
 }

@@ -21,6 +21,8 @@ const HEARTBEAT_S = 30;
 const HEARTBEAT_ID = 1;
 const SUBSCRIBE_ID = 2;
 const TEST_ID = 3;
+const AGAIN_ID = 4;
+const MIN_INDEX_AGE_MS = 60_000;
 /** Over the limit the session is ended, so nothing is gained by coming back at once (codes: exchanges dossier C). */
 const TOO_MANY_REQUESTS = 10028;
 
@@ -48,8 +50,12 @@ export class DeribitSession {
       random,
       openSocket: network.openSocket,
       limits,
-      // Index pushes may pause; heartbeats may not: two missed ones are too many.
-      watch: new Map([[HEARTBEAT_STREAM, Math.max(limits.lateMs, 2.5 * HEARTBEAT_S * 1000)]]),
+      // Heartbeats may not pause: two missed ones are too many. The index is pushed about once a second, by hearsay, so its
+      // limit is generous, but an index that stays away for a minute is not the index of now.
+      watch: new Map([
+        [HEARTBEAT_STREAM, Math.max(limits.lateMs, 2.5 * HEARTBEAT_S * 1000)],
+        ...this.channels.map((channel) => [channel, Math.max(limits.lateMs, MIN_INDEX_AGE_MS)] as const),
+      ]),
       onOpen: (link) => {
         link.send(call(HEARTBEAT_ID, "public/set_heartbeat", { interval: HEARTBEAT_S }));
         // One call for all channels: a subscribe costs 3000 of 30,000 credits.
@@ -58,6 +64,11 @@ export class DeribitSession {
       onFrame: (text, tReceive, link) => this.frame(text, tReceive, link),
       onState: context.onState,
       probe: call(TEST_ID, "public/test", {}),
+      resubscribe: (link, channel) => {
+        if (channel === HEARTBEAT_STREAM) return;
+        link.send(call(AGAIN_ID, "public/unsubscribe", { channels: [channel] }));
+        link.send(call(AGAIN_ID, "public/subscribe", { channels: [channel] }));
+      },
       sockets,
       retryAfter: () => context.retryAfter(profile.deribitSocket),
     });
@@ -105,6 +116,7 @@ export class DeribitSession {
       // What is not in the answer was refused without a word.
       if (missing.length === 0) return;
       this.context.log.warn("channels were refused", { missing: missing.join(",") });
+      for (const channel of missing) this.supervisor.unwatch(channel);
       if (missing.length === this.channels.length) this.supervisor.fail(link, 0, "every channel was refused");
     }
     if (control.kind !== "error") return;

@@ -109,7 +109,7 @@ export function lateStream(open: readonly LinkTimes[], now: number, limits: Feed
     const clocks = open.flatMap((link) => link.streams.get(stream) ?? []);
     const seen = clocks.some((clock) => clock.seen);
     const fresh = clocks.some((clock) =>
-      (clock.seen || !seen) && ageOf(clock, now) <= limitOf(clock, limits)
+      (clock.seen || !seen) && now - Math.max(clock.newsMs, clock.verifiedMs) <= limitOf(clock, limits)
     );
     if (fresh) continue;
     const limit = seen ? clocks[0]!.limitMs : limits.firstDatumMs;

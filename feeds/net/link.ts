@@ -15,6 +15,8 @@ export interface StreamClock {
   readonly limitMs: number;
   /** Venue ms of the last datum, or of the moment we began to wait for the first one. */
   sinceMs: number;
+  /** Venue ms of the last datum that was not a copy of what we know; what a slower spare says is no news. */
+  newsMs: number;
   /** Venue ms at which the venue's REST answer agreed that there is no news; 0: never. */
   verifiedMs: number;
   /** Venue ms of the last question to REST. */
@@ -93,7 +95,7 @@ export class Link {
       const now = this.options.now();
       this.openedMs = this.lastFrameMs = this.keptAliveMs = now;
       this.openedWallMs = this.options.wallMs();
-      for (const stream of this.streams.values()) stream.sinceMs = now;
+      for (const stream of this.streams.values()) stream.sinceMs = stream.newsMs = now;
       this.options.onOpen(this);
     };
     socket.onmessage = (event) => this.options.onData(this, event.data);
@@ -118,6 +120,7 @@ export class Link {
     this.streams.set(stream, {
       limitMs,
       sinceMs: this.options.now(),
+      newsMs: this.options.now(),
       verifiedMs: 0,
       askedMs: 0,
       seen: false,
@@ -133,11 +136,12 @@ export class Link {
     if (!clock.seen) this.waiting--;
   }
 
-  /** A datum of `stream` that arrived at `at`. */
-  datum(stream: string, at: Ms): void {
+  /** A datum of `stream` that arrived at `at`; `news` false: a copy. */
+  datum(stream: string, at: Ms, news = true): void {
     const clock = this.streams.get(stream);
     if (clock === undefined) return;
     if (at > clock.sinceMs) clock.sinceMs = at;
+    if (news && at > clock.newsMs) clock.newsMs = at;
     clock.resubscribed = false;
     if (!clock.seen) {
       clock.seen = true;
@@ -150,9 +154,10 @@ export class Link {
   quiet(stream: string, at: Ms): void {
     const clock = this.streams.get(stream);
     if (clock === undefined) return;
-    const since = clock.sinceMs;
+    const { newsMs, sinceMs } = clock;
     this.datum(stream, at);
-    clock.sinceMs = since;
+    clock.sinceMs = sinceMs;
+    clock.newsMs = newsMs;
     clock.verifiedMs = at;
   }
 

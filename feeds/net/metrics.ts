@@ -17,6 +17,8 @@ export interface FeedMetrics {
   dropped: number;
   /** Book frames that we left out ourselves, because too many waited. */
   shed: number;
+  /** Events handed on. */
+  events: number;
   /** Venue ms of the newest datum; null before the first. */
   lastDatumMs: number | null;
   /** tReceive - tExchange of the newest message with a time of its own; null before the first. */
@@ -48,6 +50,7 @@ export function newFeedMetrics(openedMs: number): FeedMetrics {
     gaps: 0,
     dropped: 0,
     shed: 0,
+    events: 0,
     lastDatumMs: null,
     newestAgeMs: null,
     quiet: false,
@@ -94,7 +97,7 @@ export interface FeedSummary {
 
 /** Numbers for people and programs; `perSecond` is per venue second. */
 export function summarise(metrics: FeedMetrics, nowMs: number): FeedSummary {
-  const { ages, lastDatumMs, newestAgeMs: _, openedMs, ...rest } = metrics;
+  const { ages, events: __, lastDatumMs, newestAgeMs: _, openedMs, ...rest } = metrics;
   const seconds = Math.max(0.001, (nowMs - openedMs) / 1000);
   return {
     ...rest,

@@ -43,6 +43,7 @@ export function drain(sink: DecodeSink, metrics: FeedMetrics, emit: EmitEvents):
   const events = sink.events;
   if (events.length === 0) return;
   sink.events = [];
+  metrics.events += events.length;
   const last = events[events.length - 1]!;
   if (last.type !== "book" && last.tExchange !== last.tReceive) {
     metrics.newestAgeMs = last.tReceive - last.tExchange;

@@ -241,14 +241,17 @@ export class Supervisor {
 
   private frame(slot: Slot, link: Link, text: string, now: Ms): void {
     if (this.stop.signal.aborted) return;
+    const { metrics } = this;
+    const { duplicates, events } = metrics;
     const verdict = this.options.onFrame(text, now, link);
     if (verdict === null) {
-      this.metrics.unrecognised++;
+      metrics.unrecognised++;
       return;
     }
     if (verdict !== CONTROL) {
-      this.metrics.lastDatumMs = now;
-      link.datum(verdict, now);
+      const news = metrics.events > events || metrics.duplicates === duplicates;
+      if (news) metrics.lastDatumMs = now;
+      link.datum(verdict, now, news);
     }
     if (slot.next === link && link.complete) this.swap(slot, now);
     if (verdict !== CONTROL && (this.state !== "live" || this.metrics.quiet)) this.judge(now);
@@ -474,7 +477,8 @@ export class Supervisor {
   }
 
   private checkEveryWallMs(): number {
-    let shortest = this.options.limits.lateMs;
+    const { connectMs, firstDatumMs, lateMs, probeMs } = this.options.limits;
+    let shortest = Math.min(connectMs, firstDatumMs, lateMs, probeMs * 2);
     for (const limitMs of this.watched.values()) shortest = Math.min(shortest, limitMs);
     return Math.min(1000, Math.max(20, shortest / 4 / this.options.clock.speed));
   }

@@ -1,9 +1,9 @@
 /**
  * Reads books again over REST when the socket's are void. The answer is older than deltas that arrived meanwhile; such an
- * answer would undo them, so it is dropped and asked for again, a few times.
+ * answer would undo them, so it is dropped and asked for again, until there is a book or the token is forgotten.
  */
 import type { BookDeltaEvent, BookEvent } from "../../core/events.ts";
-import { type Ms, ms } from "../../core/units.ts";
+import { ms } from "../../core/units.ts";
 import type { Clock } from "../clock.ts";
 import type { FeedLog } from "../net/feed_context.ts";
 import type { HttpClient } from "../net/http.ts";
@@ -18,8 +18,8 @@ export interface ResyncOptions {
   readonly emit: (event: BookEvent) => void;
 }
 
-const ATTEMPTS = 4;
-const PAUSE_MS = 500 as Ms;
+const PAUSE_MS = 500;
+const MAX_PAUSE_MS = 5000;
 const MAX_PENDING = 64;
 
 interface Wait {
@@ -52,6 +52,12 @@ export class BookResync {
     this.tasks.add(task);
   }
 
+  /** Nobody wants this token's book any more. */
+  forget(token: string): void {
+    const wait = this.waits.get(token);
+    if (wait !== undefined) wait.done = true;
+  }
+
   /** Every book event of the socket while something is pending. */
   saw(event: BookEvent | BookDeltaEvent): void {
     const wait = this.waits.get(event.token);
@@ -66,7 +72,8 @@ export class BookResync {
 
   private async run(token: string, wait: Wait): Promise<void> {
     const { clob, clock, emit, http, log, signal } = this.options;
-    for (let attempt = 0; attempt < ATTEMPTS && !wait.done && !signal.aborted; attempt++) {
+    for (let attempt = 0; !wait.done && !signal.aborted; attempt++) {
+      const pauseMs = ms(Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** Math.min(attempt, 10)));
       try {
         const book = await fetchBook(http, clob, token, () => clock.now(), { signal, retries: 0 });
         if (wait.done || signal.aborted) return;
@@ -74,12 +81,13 @@ export class BookResync {
           wait.done = true;
           return emit({ ...book, tReceive: ms(clock.now()) });
         }
-        await clock.sleep(PAUSE_MS, signal);
+        await clock.sleep(pauseMs, signal);
       } catch (error) {
         if (signal.aborted) return;
         const message = error instanceof Error ? error.message : String(error);
-        log.warn("cannot read a book again", { token, message });
-        await clock.sleep(PAUSE_MS, signal).catch(() => {});
+        // Said once: what goes on for long is told by the book that stays untrusted.
+        log[attempt === 0 ? "warn" : "debug"]("cannot read a book again", { token, message });
+        await clock.sleep(pauseMs, signal).catch(() => {});
       }
     }
   }

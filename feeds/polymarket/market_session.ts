@@ -1,5 +1,5 @@
 /** The CLOB market socket: subscriptions that follow the windows, text pings, frames to events. Dossier 7.1, 7.2. */
-import type { MarketEvent } from "../../core/events.ts";
+import type { BookEvent, MarketEvent } from "../../core/events.ts";
 import type { Ms } from "../../core/units.ts";
 import type { FeedContext } from "../net/feed_context.ts";
 import type { FrameVerdict } from "../net/frame.ts";
@@ -18,6 +18,8 @@ import { ShadowBooks } from "./shadow_books.ts";
 const PING_EVERY_MS = 10_000;
 /** Users see stalls above about 200 tokens on one socket (dossier 3.7). */
 export const MAX_TOKENS = 200;
+
+const MAX_TRADES = 1024;
 
 export interface MarketOptions {
   readonly http: HttpClient;
@@ -39,6 +41,8 @@ export class MarketSession {
   private readonly shadows = new ShadowBooks();
   private readonly merge = new MarketMerge();
   private readonly sink: DecodeSink = newSink();
+  /** Trades of late, as they were told. */
+  private readonly trades = new Set<string>();
   /** Sockets that have been asked for the whole set. */
   private readonly asked = new Set<number>();
 
@@ -106,6 +110,11 @@ export class MarketSession {
     for (const link of this.supervisor.all()) if (this.asked.has(link.id)) link.send(text);
   }
 
+  /** A book that REST gave in place of ours. */
+  adopt(book: BookEvent): void {
+    this.shadows.replace(book);
+  }
+
   /** Books of windows that are over may fall silent. Call about once a second. */
   expire(now: number): void {
     for (const [token, endMs] of this.tokens) if (now >= endMs) this.supervisor.unwatch(token);
@@ -128,10 +137,27 @@ export class MarketSession {
   }
 
   private frame(text: string, tReceive: Ms, link: Link): FrameVerdict {
+    if (text.startsWith('{"event_type":"last_trade_price"') && this.isRepeated(text)) {
+      this.metrics.duplicates++;
+      return CONTROL;
+    }
     const others = this.supervisor.all().filter((one) => one !== link);
     if (others.length > 0) return this.mergedFrame(text, tReceive, link, others);
     this.context.onFrame("polymarket.market", text, tReceive);
     return this.finish(decodeMarketFrame(text, tReceive, this.sink), link);
+  }
+
+  /** A trade told twice, by its whole text, the transaction's hash among it: unlike a level it must not count twice. */
+  private isRepeated(text: string): boolean {
+    if (this.trades.has(text)) return true;
+    this.trades.add(text);
+    if (this.trades.size > MAX_TRADES) {
+      for (const oldest of this.trades) {
+        this.trades.delete(oldest);
+        break;
+      }
+    }
+    return false;
   }
 
   /** While several sockets are open, only what is news goes on; the frame that is recorded holds nothing else. */
