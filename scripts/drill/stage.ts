@@ -2,18 +2,19 @@
 import { Engine } from "../../core/engine.ts";
 import type { FeedName, Intent, MarketEvent } from "../../core/events.ts";
 import { PaperExchange } from "../../core/exchange/paper_exchange.ts";
-import { ASK, BID, type OrderBook } from "../../core/market/book.ts";
+import type { OrderBook } from "../../core/market/book.ts";
 import type { Instrument } from "../../core/market/instrument.ts";
 import { makePolicy } from "../../core/policy/registry.ts";
 import { DEFAULT_LIMITS } from "../../core/risk/gate.ts";
 import { Session } from "../../core/session.ts";
-import { ms, parseDecimal, type Usdc } from "../../core/units.ts";
+import { ms, type Usdc } from "../../core/units.ts";
 import { type Clock, scaledClock } from "../../feeds/clock.ts";
 import { type LiveFeeds, openLive } from "../../feeds/live.ts";
 import { FEED_LIMITS, type FeedLimitOverrides } from "../../feeds/net/limits.ts";
 import { simProfile } from "../../feeds/venue_profile.ts";
 import { SIM_CREDENTIALS } from "../../fixtures/venue/service.ts";
 import { type RunningVenue, startVenue } from "../../fixtures/venue/venue.ts";
+import { bookText, restBookText } from "./books.ts";
 
 /** Something the feeds said or did, or the books showed. */
 export interface Seen {
@@ -93,28 +94,6 @@ function identity(event: MarketEvent): string | null {
     default:
       return null;
   }
-}
-
-const levelsText = (levels: readonly (readonly [number, number])[]): string =>
-  levels.map(([at, size]) => `${at}:${size}`).join(" ");
-const bookText = (book: OrderBook): string =>
-  `${levelsText(book.levels(BID))} | ${levelsText(book.levels(ASK))}`;
-
-/** The book of REST `/book` in the spelling of `bookText`; null when there is none. */
-async function restBookText(clob: string, token: string): Promise<string | null> {
-  const response = await fetch(`${clob}/book?token_id=${token}`);
-  const body = await response.json() as { bids?: Level[]; asks?: Level[] };
-  if (body.bids === undefined || body.asks === undefined) return null;
-  const side = (rows: Level[], sign: number) =>
-    levelsText(
-      rows.map((row) => [parseDecimal(row.price, 4), parseDecimal(row.size, 6)] as const)
-        .sort((a, b) => sign * (a[0] - b[0])),
-    );
-  return `${side(body.bids, -1)} | ${side(body.asks, 1)}`;
-}
-interface Level {
-  readonly price: string;
-  readonly size: string;
 }
 
 function engineOf(policy: string, maxSignalAgeMs: number): Engine {
@@ -225,7 +204,7 @@ export class Stage {
     trader.step({
       type: "orderRejected",
       orderId,
-      code: "DRILL",
+      code: "ABORTED",
       message: "",
       tExchange: tReceive,
       tReceive,
