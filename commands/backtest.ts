@@ -79,8 +79,8 @@ async function backtest(
     ctx.warn({
       code: "STOPS_OFF",
       message:
-        "Drawdown and losing-streak stops were only noted (firstStop), so that the whole tape is judged. " +
-        "--stops applies them.",
+        "Drawdown and losing-streak stops were only noted (firstStop), and constant stakes went on after the bankroll was " +
+        "gone (ruined), so that the whole tape is judged. --stops applies both.",
     });
   }
   ctx.log.info("tapes read", {

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
 import { ASSETS, DURATIONS } from "../core/market/instrument.ts";
 import { parseFault } from "../fixtures/venue/faults_spec.ts";
-import { type RunningVenue, startVenue, type VenueOptions } from "../fixtures/venue/venue.ts";
+import type { RunningVenue, VenueOptions } from "../fixtures/venue/venue.ts";
 import { SIM_DEFAULT_PORT } from "../feeds/venue_profile.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { facts } from "./output.ts";
@@ -136,6 +136,8 @@ async function sim(
   options: Record<string, unknown>,
 ): Promise<CommandResult> {
   const { venue: wanted, forMs } = settingsOf(options);
+  // Only here: the venue and its signature checks would slow the start of every other command.
+  const { startVenue } = await import("../fixtures/venue/venue.ts");
   const venue = await startVenue(wanted);
   try {
     announce(ctx, venue, wanted);

@@ -1,12 +1,17 @@
 /** `poly-edge trade --paper`: the engine on live feeds or on a tape, orders filled by the simulated exchange. */
 import type { Command } from "commander";
+import type { EngineOptions } from "../core/engine.ts";
 import { OperationError } from "../core/errors.ts";
+import { ASSETS, DURATIONS } from "../core/market/instrument.ts";
 import { formatUsdc, type Ms } from "../core/units.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { countText, facts, moneyText, paint, signedMoneyText, spanText, table } from "./output.ts";
 import { parseCount, parseSpan } from "./parse.ts";
 import type { FeedRow } from "./report/model.ts";
 import { attach, examples } from "./run.ts";
+import type { Manifest } from "../feeds/tape/format.ts";
+import { Admission, windowsOf } from "./trading/admission.ts";
+import { CANDLE_MAX_AGE_MS, candleWarning, hasOnlyCandles } from "./trading/backtest.ts";
 import { writeSessionReport } from "./trading/session_report.ts";
 import { runLive } from "./trading/live_source.ts";
 import { SessionRecorder } from "./trading/recorder.ts";
@@ -98,7 +103,7 @@ async function trade(
   given: Record<string, unknown>,
 ): Promise<CommandResult> {
   const options = readOptions(given);
-  const engine = engineOptions(ctx.config, {
+  const settings = engineOptions(ctx.config, {
     strategy: ctx.config.strategy.name,
     seed: options.seed,
     stops: true,
@@ -107,6 +112,9 @@ async function trade(
   const source = options.tape === null
     ? { kind: "live" as const, venue: await ctx.venue() }
     : { kind: "tape" as const, tape: await openWithCodecs(options.tape) };
+  const engine = source.kind === "tape"
+    ? forTape(ctx, source.tape.manifest, options.tape, settings)
+    : settings;
   const id = sessionId("paper", ctx.startedAt);
   const files = SessionFiles.open(ctx.dataDir, id);
   const recorder = new SessionRecorder({
@@ -119,7 +127,7 @@ async function trade(
   try {
     const feeds = source.kind === "live"
       ? await fromSockets(ctx, source.venue, options, recorder)
-      : await fromTape(ctx, source.tape, recorder);
+      : await fromTape(ctx, source.tape, recorder, tapeWindows(ctx, given));
     return await finish(ctx, options, { id, files, recorder, feeds, source: source.kind });
   } finally {
     files.close();
@@ -149,17 +157,38 @@ function fromSockets(
   }, recorder);
 }
 
+/** On a tape with candles only, the fast price may be as old as its candles, as in a backtest. */
+function forTape(
+  ctx: CommandContext,
+  manifest: Manifest,
+  path: string | null,
+  settings: EngineOptions,
+): EngineOptions {
+  if (!hasOnlyCandles(manifest)) return settings;
+  ctx.warn({ code: "FAST_PRICE_PER_MINUTE", message: candleWarning(path ?? "tape") });
+  const maxFastAgeMs = Math.max(settings.limits.maxFastAgeMs, CANDLE_MAX_AGE_MS);
+  return { ...settings, limits: { ...settings.limits, maxFastAgeMs } };
+}
+
+/** All windows of the tape, unless --asset or --duration narrows them. */
+const tapeWindows = (ctx: CommandContext, given: Record<string, unknown>): Admission =>
+  new Admission(windowsOf(
+    given["asset"] === undefined ? ASSETS : ctx.config.assets,
+    given["duration"] === undefined ? DURATIONS : ctx.config.durations,
+  ));
+
 async function fromTape(
   ctx: CommandContext,
   tape: Awaited<ReturnType<typeof openWithCodecs>>,
   recorder: SessionRecorder,
+  admission: Admission,
 ): Promise<FeedRow[]> {
   const progress = ctx.progress("tape");
   const total = tape.manifest.events;
   try {
     await readFrames(
       tape,
-      (events) => recorder.frame(events),
+      (events) => recorder.frame(events.filter((event) => admission.take(event))),
       (count) => progress.update(count, total, `${recorder.fillCount} fills`),
       ctx.signal,
     );
@@ -191,6 +220,14 @@ async function finish(ctx: CommandContext, options: TradeOptions, run: Finished)
       message: `${open} position(s) are not settled: pnl.provisional values them at the last executable bid.`,
     });
   }
+  const watched = recorder.windowRows().length;
+  if (watched === 0) {
+    ctx.warn({
+      code: "NO_WINDOWS",
+      message: "No window was traded or watched: none was listed, or none had its books in time.",
+    });
+  }
+  for (const feed of run.feeds) warnOfFeed(ctx, feed);
   const data = {
     ...recorder.data(run.id),
     strategy: ctx.config.strategy.name,
@@ -208,7 +245,20 @@ async function finish(ctx: CommandContext, options: TradeOptions, run: Finished)
     paths: [files.reportPath, ...(options.report === null ? [] : [options.report])],
     source: run.source,
   });
-  return { data, text: summaryText(ctx, run, options.report ?? files.reportPath) };
+  const text = summaryText(ctx, run, options.report ?? files.reportPath);
+  return { data, text, ...(watched === 0 ? { exit: 5 as const } : {}) };
+}
+
+function warnOfFeed(ctx: CommandContext, feed: FeedRow): void {
+  if (feed.frames === 0) {
+    ctx.warn({ code: "FEED_NEVER_LIVE", message: `${feed.feed} never sent a datum (${feed.state}).` });
+  }
+  if (feed.unrecognised > 0) {
+    ctx.warn({
+      code: "UNRECOGNISED_FRAMES",
+      message: `${feed.feed}: ${feed.unrecognised} frame(s) were not understood.`,
+    });
+  }
 }
 
 function summaryText(ctx: CommandContext, run: Finished, reportPath: string): string {

@@ -57,6 +57,11 @@ export interface EngineOptions {
   readonly sizing: Sizing;
   readonly limits: RiskLimits;
   readonly bankroll: Usdc;
+  /**
+   * Cash beyond the bankroll, for judging a whole recording at constant stakes: trading goes on when the bankroll is gone
+   * (`ruinedAtMs` says when), and a trade's fraction is measured against the initial bankroll. Not part of equity.
+   */
+  readonly credit?: Usdc;
   readonly orderMaxAgeMs: number;
   /** Overrides the policy's own pace. */
   readonly decideEveryMs?: number;
@@ -88,6 +93,8 @@ export class Engine {
   /** First time a stop limit was hit, also when `limits.stops` is off. */
   firstStop: { readonly code: string; readonly atMs: Ms; readonly equity: Usdc } | null = null;
   stopped = false;
+  /** When the bankroll was first gone (only with credit can trading go on after it). */
+  ruinedAtMs: Ms | null = null;
   evaluations = 0;
   ordersSent = 0;
   peakEquity: Usdc;
@@ -101,6 +108,7 @@ export class Engine {
   private readonly positionInput = { side: 0, pnlUsdc: 0 };
   private readonly view: MarketView;
   private readonly drafting: Drafting;
+  private readonly credit: Usdc;
   private nextDecision = -Infinity;
   private nextSample = -Infinity;
   private decisionSeq = 0;
@@ -109,7 +117,8 @@ export class Engine {
 
   constructor(private readonly options: EngineOptions) {
     checkSizing(options.sizing, options.policy);
-    this.portfolio = new Portfolio(options.bankroll);
+    this.credit = options.credit ?? 0 as Usdc;
+    this.portfolio = new Portfolio((options.bankroll + this.credit) as Usdc);
     this.peakEquity = options.bankroll;
     this.decideEveryMs = options.decideEveryMs ?? options.policy.decideEveryMs;
     this.view = { features: this.vector, probabilityUp: NaN } as MarketView;
@@ -420,19 +429,25 @@ export class Engine {
       feeds: this.feeds,
       stopped: this.stopped,
       latch: this.latch,
-      equity: this.equity(),
+      tradeBase: this.credit > 0 ? this.options.bankroll : this.equity(),
       ...exposureOf(intent.conditionId, this.orders.values(), this.portfolio),
     });
   }
 
+  /** What the session began with. */
+  get bankroll(): Usdc {
+    return this.options.bankroll;
+  }
+
   /** Cash plus what positions would fetch at the last executable bid (or their payout once we know the winner). */
   equity(): Usdc {
-    return equityOf(this.portfolio, this.windows);
+    return (equityOf(this.portfolio, this.windows) - this.credit) as Usdc;
   }
 
   private updateStops(): void {
     const equity = this.equity();
     if (equity > this.peakEquity) this.peakEquity = equity;
+    if (equity <= 0) this.ruinedAtMs ??= this.now as Ms;
     const drawdown = (this.peakEquity - equity) as Usdc;
     if (drawdown > this.maxDrawdown) this.maxDrawdown = drawdown;
     const { limits } = this.options;

@@ -42,7 +42,7 @@ const riskSection = z.strictObject({
   maxTotalExposureUsdc: money("2000"),
   maxTradeFraction: fraction(0.10),
   maxDrawdownFraction: fraction(0.10),
-  maxConsecutiveLosses: z.int().min(0).max(1000).default(5),
+  maxConsecutiveLosses: z.int().min(1).max(1000).default(5),
   maxSignalAgeMs: wholeMs(200),
   blackoutBeforeEndMs: wholeMs(10_000),
   minNotionalUsdc: money("1"),

@@ -15,8 +15,11 @@ import { describeSizing, engineOptions, paperOptions, sizingOf } from "./setting
 import { openWithCodecs, readFrames } from "./tape_source.ts";
 import type { Usdc } from "../../core/units.ts";
 
+/** Enough for any recording at constant stakes; not part of equity. */
+const CREDIT = 1_000_000_000_000 as Usdc;
+
 /** On a tape whose fast price is one candle a minute, a price is up to two minutes old and known to be. */
-const CANDLE_MAX_AGE_MS = 125_000;
+export const CANDLE_MAX_AGE_MS = 125_000;
 
 export interface BacktestSettings {
   readonly strategies: readonly string[];
@@ -34,6 +37,8 @@ export interface StrategyTotals {
   unsettledPositions: number;
   unsettledValue: Usdc;
   readonly notSent: Map<string, number>;
+  /** When the bankroll of a tape was first gone, and on which tape. */
+  ruined: { tape: string; atMs: number } | null;
   firstStop: { code: string; atMs: number; windowsBefore: number; pnlBefore: Usdc } | null;
   /** One hash per tape, in order. */
   readonly decisionHashes: string[];
@@ -70,12 +75,17 @@ const newTotals = (name: string): StrategyTotals => ({
   unsettledPositions: 0,
   unsettledValue: 0 as Usdc,
   notSent: new Map(),
+  ruined: null,
   firstStop: null,
   decisionHashes: [],
 });
 
+export const candleWarning = (name: string): string =>
+  `${name}: the fast price is one candle a minute; its age limit is raised to ${CANDLE_MAX_AGE_MS} ms and the fair value ` +
+  "widens by that age.";
+
 /** A tape has ticks of the fast market, or only closed candles joined in by time. */
-function hasOnlyCandles(manifest: Manifest): boolean {
+export function hasOnlyCandles(manifest: Manifest): boolean {
   const ticks = ["fastPrice", "fastTrade", "fastTop", "fastBook"].some((type) =>
     (manifest.counts[type] ?? 0) > 0
   );
@@ -99,7 +109,9 @@ function openRuns(
     const options = engineOptions(ctx.config, { strategy, seed: settings.seed, stops: settings.stops });
     const { limits } = options;
     const maxFastAgeMs = candles ? Math.max(limits.maxFastAgeMs, CANDLE_MAX_AGE_MS) : limits.maxFastAgeMs;
-    return { ...options, limits: { ...limits, maxFastAgeMs } };
+    // Constant stakes go on when the bankroll is gone, so that every window counts; stakes that follow it cannot.
+    const credit = settings.stops || options.sizing.mode !== "fixed" ? 0 as Usdc : CREDIT;
+    return { ...options, limits: { ...limits, maxFastAgeMs }, credit };
   };
   const runs = settings.strategies.map((strategy) => new StrategyRun(optionsOf(strategy), paper));
   const watcher = new ForecastWatcher(forecasts);
@@ -112,11 +124,12 @@ function openRuns(
   return { runs, watcherEngine };
 }
 
-function collect(totals: readonly StrategyTotals[], runs: readonly StrategyRun[]): void {
+function collect(tape: string, totals: readonly StrategyTotals[], runs: readonly StrategyRun[]): void {
   for (const [index, run] of runs.entries()) {
     run.finish();
     const total = totals[index]!;
     const { engine } = run;
+    if (engine.ruinedAtMs !== null) total.ruined ??= { tape, atMs: engine.ruinedAtMs };
     const stop = engine.firstStop;
     if (stop !== null && total.firstStop === null) {
       total.firstStop = {
@@ -125,7 +138,7 @@ function collect(totals: readonly StrategyTotals[], runs: readonly StrategyRun[]
         windowsBefore: total.windows.length +
           run.settled.filter((window) => window.endMs <= stop.atMs).length,
         pnlBefore: (total.windows.reduce((sum, window) => sum + window.pnl, 0) +
-          stop.equity - engine.portfolio.initialCash) as Usdc,
+          stop.equity - engine.bankroll) as Usdc,
       };
     }
     total.windows.push(...run.settled);
@@ -164,9 +177,7 @@ export async function runBacktest(
     if (candles) {
       ctx.warn({
         code: "FAST_PRICE_PER_MINUTE",
-        message:
-          `${name}: the fast price is one candle a minute; its age limit is raised to ${CANDLE_MAX_AGE_MS} ms and ` +
-          "the fair value widens by that age.",
+        message: candleWarning(name),
       });
     }
     const { runs, watcherEngine } = openRuns(ctx, settings, candles, forecasts);
@@ -191,7 +202,7 @@ export async function runBacktest(
     } finally {
       progress.stop();
     }
-    collect(totals, runs);
+    collect(name, totals, runs);
     events += read;
     for (const warning of tape.warnings) ctx.warn(warning);
     outcomes.push({

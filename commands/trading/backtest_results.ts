@@ -12,13 +12,40 @@ import { type Performance, summarise } from "../../core/stats/performance.ts";
 import { seededRandom } from "../../core/random.ts";
 import { formatUsdc, type Ms, type Usdc } from "../../core/units.ts";
 import type { CommandContext } from "../command.ts";
-import { countText, facts, moneyText, paint, percentText, signedMoneyText, table } from "../output.ts";
+import {
+  countText,
+  facts,
+  isoTime,
+  moneyText,
+  paint,
+  percentText,
+  signedMoneyText,
+  table,
+} from "../output.ts";
 import type { BacktestReport, ForecasterScore } from "../report/model.ts";
 import { VERSION } from "../version.ts";
 import type { BacktestOutcome, StrategyTotals } from "./backtest.ts";
 import { gateMeaning } from "./meanings.ts";
 
-const BASIS = "executable prices, fees included, settled by the recorded outcome, per window offered";
+/** Where the outcomes of the windows come from: `none` are the windows left out. */
+interface OutcomeCounts {
+  readonly venue: number;
+  readonly inferred: number;
+  readonly none: number;
+}
+
+function outcomesOf(outcome: BacktestOutcome): OutcomeCounts {
+  const windows = outcome.tapes.flatMap((tape) => tape.manifest.windows);
+  const count = (source: "venue" | "inferred" | null) =>
+    windows.filter((window) => window.outcomeSource === source).length;
+  return { venue: count("venue"), inferred: count("inferred"), none: count(null) };
+}
+
+function basisOf(outcome: BacktestOutcome): string {
+  const { venue, inferred, none } = outcomesOf(outcome);
+  return "executable prices, fees included, per window offered; outcomes: " +
+    `${venue} stated by the venue, ${inferred} inferred from last quotes, ${none} windows without one left out`;
+}
 
 interface Judged {
   readonly totals: StrategyTotals;
@@ -75,8 +102,10 @@ function resultsOf(outcome: BacktestOutcome): Record<string, unknown> {
         : { ...totals.firstStop, pnlBefore: formatUsdc(totals.firstStop.pnlBefore) },
       notSent: Object.fromEntries([...totals.notSent].sort()),
       decisionHashes: totals.decisionHashes,
-      basis: BASIS,
+      ruined: totals.ruined,
+      basis: basisOf(outcome),
     })),
+    outcomes: outcomesOf(outcome),
     brier: {
       fractions: BRIER_FRACTIONS,
       market: brierRows(outcome.forecasts.market),
@@ -115,7 +144,36 @@ function assumptions(ctx: CommandContext, outcome: BacktestOutcome): { name: str
     { name: "signal age", value: `at most ${risk.maxSignalAgeMs} ms since the newest input` },
     { name: "stops", value: outcome.settings.stops ? "applied" : "noted, not applied" },
     { name: "settlement", value: "by the outcome in the recording; windows without one are not counted" },
+    {
+      name: "bankroll gone",
+      value: outcome.settings.stops ? "ends trading" : "constant stakes go on; noted per strategy",
+    },
   ];
+}
+
+/** What this run in particular cannot show. */
+function ownLimits(outcome: BacktestOutcome): string[] {
+  const lines: string[] = [];
+  const { inferred, none } = outcomesOf(outcome);
+  if (inferred + none > 0) {
+    lines.push(
+      `${inferred} outcomes are inferred from a window's last quotes and ${none} windows had no clear last quote and are ` +
+        "left out: close calls are missing more often than clear ones, which flatters every forecaster.",
+    );
+  }
+  for (const { name, ruined } of outcome.strategies) {
+    if (ruined === null) continue;
+    lines.push(
+      `${name} had lost its bankroll on ${ruined.tape} at ${
+        isoTime(ruined.atMs)
+      }; what follows there is at constant stakes ` +
+        "on credit that nobody would have given.",
+    );
+  }
+  if (outcome.tapes.some((tape) => tape.fastPerMinute)) {
+    lines.push("On tapes with one candle a minute the fair value works with a price up to two minutes old.");
+  }
+  return lines;
 }
 
 const forecaster = (name: string, score: BrierScore): ForecasterScore => ({
@@ -131,7 +189,7 @@ export function backtestReport(ctx: CommandContext, outcome: BacktestOutcome): B
     generatedAt: null,
     version: VERSION,
     venue: "recordings",
-    basis: BASIS,
+    basis: basisOf(outcome),
     warnings: [],
     title: `${outcome.strategies.length} strategies over ${outcome.tapes.length} tapes`,
     strategies: judge(outcome).map(({ totals, performance, interval }) => ({
@@ -141,7 +199,7 @@ export function backtestReport(ctx: CommandContext, outcome: BacktestOutcome): B
       fees: totals.fees,
       fills: totals.fills,
       ci95: interval === null ? null : interval.ci95,
-      basis: BASIS,
+      basis: basisOf(outcome),
       windowEndMs: totals.windows.map((window) => window.endMs),
       windowPnl: totals.windows.map((window) => window.pnl),
       bankroll: Math.round(Number(ctx.config.paper.bankrollUsdc) * 1e6) as Usdc,
@@ -166,9 +224,7 @@ export function backtestReport(ctx: CommandContext, outcome: BacktestOutcome): B
       absent: tape.manifest.absent,
     })),
     assumptions: assumptions(ctx, outcome),
-    limits: outcome.tapes.some((tape) => tape.fastPerMinute)
-      ? ["On tapes with one candle a minute the fair value works with a price up to two minutes old."]
-      : [],
+    limits: ownLimits(outcome),
     events: outcome.events,
     seed: outcome.settings.seed,
   };
@@ -230,7 +286,7 @@ export function backtestText(ctx: CommandContext, outcome: BacktestOutcome, repo
   return [
     strategies,
     brier,
-    pen.dim(`basis: ${BASIS}`),
+    pen.dim(`basis: ${basisOf(outcome)}`),
     facts([
       ["tapes", outcome.tapes.map((tape) => tape.name).join(", ")],
       ["events", countText(outcome.events)],

@@ -51,7 +51,10 @@ export class StrategyRun {
         });
       },
     });
-    this.exchange = new PaperExchange(paper);
+    this.exchange = new PaperExchange({
+      ...paper,
+      bankroll: (engine.bankroll + (engine.credit ?? 0)) as Usdc,
+    });
     this.session = new Session(this.engine, this.exchange, {
       onExecution: (event) => {
         if (event.type === "fill") this.fills++;
@@ -72,7 +75,7 @@ export class StrategyRun {
   /** Profit of positions that no outcome ever settled, at their last executable value. */
   unsettled(): { positions: number; value: Usdc } {
     const { portfolio } = this.engine;
-    const value = this.engine.equity() - portfolio.initialCash - portfolio.realised;
+    const value = this.engine.equity() - this.engine.bankroll - portfolio.realised;
     return { positions: portfolio.positions.size, value: value as Usdc };
   }
 }

@@ -26,6 +26,8 @@ export interface StageNumbers {
 interface StageState {
   readonly histogram: hdr.Histogram;
   readonly bins: Int32Array;
+  /** Exact; the histogram rounds its own to its resolution. */
+  max: number;
 }
 
 export class LatencyRecorder {
@@ -37,14 +39,17 @@ export class LatencyRecorder {
         numberOfSignificantValueDigits: 3,
       }),
       bins: new Int32Array(BIN_COUNT),
+      max: 0,
     }]),
   );
 
   /** Records `us` microseconds (rounded, clamped to 0..60 s). */
   record(stage: Stage, us: number): void {
     const value = Math.min(MAX_US, Math.max(0, Math.round(us)));
-    const { histogram, bins } = this.stages.get(stage)!;
+    const state = this.stages.get(stage)!;
+    const { histogram, bins } = state;
     histogram.recordValue(value);
+    if (value > state.max) state.max = value;
     const bin = Math.floor(Math.log2(Math.max(1, value)) * BINS_PER_DOUBLING);
     bins[bin] = bins[bin]! + 1;
   }
@@ -52,13 +57,13 @@ export class LatencyRecorder {
   /** Stages that have at least one value. */
   numbers(): Partial<Record<Stage, StageNumbers>> {
     const out: Partial<Record<Stage, StageNumbers>> = {};
-    for (const [stage, { histogram }] of this.stages) {
+    for (const [stage, { histogram, max }] of this.stages) {
       if (histogram.totalCount === 0) continue;
       out[stage] = {
-        p50: histogram.getValueAtPercentile(50),
-        p95: histogram.getValueAtPercentile(95),
-        p99: histogram.getValueAtPercentile(99),
-        max: histogram.maxValue,
+        p50: Math.min(max, histogram.getValueAtPercentile(50)),
+        p95: Math.min(max, histogram.getValueAtPercentile(95)),
+        p99: Math.min(max, histogram.getValueAtPercentile(99)),
+        max,
         n: histogram.totalCount,
       };
     }

@@ -1,6 +1,5 @@
 /** Feeds a session from sockets until its windows are settled, its time is over, or it is told to stop. */
-import type { MarketEvent } from "../../core/events.ts";
-import type { Asset, Duration, Instrument } from "../../core/market/instrument.ts";
+import type { Asset, Duration } from "../../core/market/instrument.ts";
 import { type Ms, ms } from "../../core/units.ts";
 import { type LiveFeeds, openLive } from "../../feeds/live.ts";
 import { type Network, openNetwork } from "../../feeds/net/network.ts";
@@ -10,10 +9,9 @@ import { clockTime, moneyText, signedMoneyText } from "../output.ts";
 import type { FeedRow } from "../report/model.ts";
 import { feedOptionsOf } from "../stream_options.ts";
 import { openVenueClock, type VenueClock } from "../venue_clock.ts";
+import { Admission, isComplete, wholeWindows } from "./admission.ts";
 import type { SessionRecorder } from "./recorder.ts";
 
-/** A window joined with less than this share left is watched by nobody: the next one is the first. */
-const MIN_SHARE_LEFT = 0.6;
 /** How long a settlement may keep us after the last window's end. */
 const SETTLE_PATIENCE_MS = 180_000;
 /** Requests in flight are answered within this time of venue ms after a stop. */
@@ -27,66 +25,6 @@ export interface LiveRun {
   readonly windows: number | null;
   /** Venue time to run, null for no limit. */
   readonly forMs: Ms | null;
-}
-
-/** Which windows belong to the session, and which events therefore reach the engine. */
-class Admission {
-  private readonly starts = new Map<string, Set<number>>();
-  private readonly conditions = new Map<string, Instrument>();
-  private readonly tokens = new Set<string>();
-  private readonly refused = new Set<string>();
-
-  constructor(private readonly limit: number | null) {}
-
-  get windows(): readonly Instrument[] {
-    return [...this.conditions.values()];
-  }
-
-  /** The event, or null when it belongs to a window outside the session. */
-  take(event: MarketEvent): boolean {
-    switch (event.type) {
-      case "window":
-        return this.admit(event.instrument, event.tReceive);
-      case "strike":
-      case "resolved":
-        return this.conditions.has(event.conditionId);
-      case "book":
-      case "bookDelta":
-      case "tickSize":
-      case "tokenTrade":
-      case "bestBidAsk":
-        return this.tokens.has(event.token);
-      default:
-        return true;
-    }
-  }
-
-  private admit(instrument: Instrument, now: number): boolean {
-    if (this.conditions.has(instrument.conditionId)) return true;
-    if (this.refused.has(instrument.conditionId)) return false;
-    const key = `${instrument.asset}-${instrument.duration}`;
-    const starts = this.starts.get(key) ?? new Set();
-    const length = instrument.endMs - instrument.startMs;
-    const tooLate = (instrument.endMs - now) / length < MIN_SHARE_LEFT;
-    const full = this.limit !== null && starts.size >= this.limit;
-    if (tooLate || full) {
-      this.refused.add(instrument.conditionId);
-      return false;
-    }
-    starts.add(instrument.startMs);
-    this.starts.set(key, starts);
-    this.conditions.set(instrument.conditionId, instrument);
-    this.tokens.add(instrument.upToken).add(instrument.downToken);
-    return true;
-  }
-
-  /** True once as many windows as wanted were admitted for every series. */
-  complete(series: number): boolean {
-    if (this.limit === null) return false;
-    let full = 0;
-    for (const starts of this.starts.values()) if (starts.size >= this.limit) full++;
-    return full >= series;
-  }
 }
 
 /** Feed health rows for the report. */
@@ -129,7 +67,7 @@ async function runOn(
   recorder: SessionRecorder,
   network: Network,
 ): Promise<FeedRow[]> {
-  const admission = new Admission(run.windows);
+  const admission = new Admission(wholeWindows(run.windows));
   const stop = new AbortController();
   const onSignal = () => stop.abort(new DOMException("stopped", "AbortError"));
   ctx.signal.addEventListener("abort", onSignal, { once: true });
@@ -160,7 +98,7 @@ async function runOn(
   const finished = (): boolean => {
     const now = clock.now();
     if (run.forMs !== null && now - startedAt >= run.forMs) return true;
-    if (!admission.complete(series)) return false;
+    if (!isComplete(admission, run.windows, series)) return false;
     if (recorder.settledCount() >= admission.windows.length) return true;
     const lastEnd = Math.max(...admission.windows.map((window) => window.endMs));
     return now > lastEnd + SETTLE_PATIENCE_MS;

@@ -205,7 +205,7 @@ export class SessionRecorder {
     const { portfolio } = this.engine;
     return {
       final: portfolio.realised,
-      provisional: (this.engine.equity() - portfolio.initialCash) as Usdc,
+      provisional: (this.engine.equity() - this.engine.bankroll) as Usdc,
     };
   }
 

@@ -12,7 +12,7 @@ import type { Config } from "../config/schema.ts";
 const money = (text: string): Usdc => parseDecimal(text, 6) as Usdc;
 
 export function riskLimits(config: Config, stops: boolean): RiskLimits {
-  const { risk } = config;
+  const { paper, risk } = config;
   return {
     maxPositionPerMarket: money(risk.maxPositionPerMarketUsdc),
     maxTotalExposure: money(risk.maxTotalExposureUsdc),
@@ -25,6 +25,7 @@ export function riskLimits(config: Config, stops: boolean): RiskLimits {
     maxBookAgeMs: risk.maxBookAgeMs,
     maxFastAgeMs: risk.maxFastAgeMs,
     maxOracleAgeMs: risk.maxOracleAgeMs,
+    reachMs: paper.orderLatencyMs + paper.takerHoldMs,
     stops,
   };
 }

@@ -59,6 +59,8 @@ export class AssetState {
   imbalanceL5 = NaN;
   bookAtMs = -Infinity;
   impliedVol = NaN;
+  /** Prices refused because no market moves like that. */
+  implausible = 0;
 
   private buyUsd = 0;
   private sellUsd = 0;
@@ -112,9 +114,15 @@ export class AssetState {
     this.minuteStdSecond = -1;
   }
 
+  /** No market doubles or halves within a minute: such a price is a damaged frame, and believing it would cost money. */
+  private isImplausible(value: number, atMs: number): boolean {
+    return atMs - this.priceAtMs < 60_000 && (value > 2 * this.price || value < this.price / 2);
+  }
+
   /** A price of the fast market at `atMs` (receive time; a bar's close time during warm-up). */
   onPrice(venue: FastVenue, value: number, atMs: number, exchangeMs: number): void {
     if (!(value > 0) || !this.take(venue)) return;
+    if (this.isImplausible(value, atMs)) return void this.implausible++;
     const second = Math.floor(atMs / 1000);
     if (!this.prices.set(second, value)) return;
     this.price = value;

@@ -32,7 +32,7 @@ function sellProceeds(view: MarketView, bid: number): number {
 export function fairValuePolicy(options: FairValueOptions = FAIR_VALUE_DEFAULTS): Policy {
   return {
     name: "fair-value",
-    needs: { fast: true, oracle: false, strike: true },
+    needs: { fast: true, oracle: true, strike: true },
     decideEveryMs: options.decideEveryMs,
     statesProbability: true,
     decide: (view) => {

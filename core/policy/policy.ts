@@ -15,6 +15,7 @@ export const ACTION_NAMES = ["hold", "up", "down", "close"] as const;
 /** Inputs a policy cannot do without: the gate refuses its orders while one of them is stale. */
 export interface PolicyNeeds {
   readonly fast: boolean;
+  /** Oracle prints, wherever the strike is the oracle's and the fast price is moved to it by a measured basis. */
   readonly oracle: boolean;
   readonly strike: boolean;
 }

@@ -187,3 +187,29 @@ Deno.test("an interrupted backtest reports what it read and exits 5", async () =
     assert.equal(ran.envelope?.data?.["interrupted"], true);
   });
 });
+
+Deno.test("without --stops the whole tape is judged: ruin is said, later windows still count", async () => {
+  await withTape(async (tape, root) => {
+    const run = async (...more: string[]) =>
+      named(
+        (await poly([
+          ...["backtest", tape, "--strategy", "random", "--json", ...data(root)],
+          ...["--set", "paper.bankrollUsdc=300", ...more],
+        ])).envelope?.data,
+        "random",
+      ) as Strategy & { ruined: { tape: string; atMs: number } | null };
+    const whole = await run();
+    assert.equal(whole.ruined?.tape, "quotes");
+    assert.ok(Number(whole.pnl) < -300, "losses beyond the bankroll are counted");
+    assert.equal(whole.notSent["TRADE_FRACTION_LIMIT"], undefined);
+    const stopped = await run("--stops");
+    assert.ok(Number(stopped.pnl) >= -300);
+  });
+});
+
+Deno.test("a backtest says where its outcomes come from", async () => {
+  await withTape(async (tape, root) => {
+    const ran = await poly(["backtest", tape, "--strategy", "hold", "--json", ...data(root)]);
+    assert.deepEqual(ran.envelope?.data?.["outcomes"], { venue: 0, inferred: 4, none: 0 });
+  });
+});

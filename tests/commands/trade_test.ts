@@ -109,3 +109,14 @@ Deno.test("a data folder that cannot be written stops the session with one error
     assert.deepEqual([ran.code, ran.envelope?.error?.code], [1, "SESSION_WRITE_FAILED"]);
   });
 });
+
+Deno.test("--asset and --duration narrow a tape; a tape without such windows is said and exits 5", async () => {
+  await withTape(async (tape, root) => {
+    const same = await paper(tape, root, "--strategy", "mean-revert", "--asset", "btc", "--duration", "15m");
+    assert.equal(hash(same), hash(await paper(tape, root, "--strategy", "mean-revert")));
+    const none = await paper(tape, root, "--asset", "eth");
+    assert.equal(none.code, 5);
+    assert.ok(none.envelope?.warnings?.some((warning) => warning.code === "NO_WINDOWS"));
+    assert.equal(none.envelope?.data?.["unknownTokens"], 0);
+  });
+});

@@ -210,7 +210,7 @@ Deno.test("fair-value states its probability and its needs, the baselines state 
   assert.equal(policy.decide(seen), HOLD, "edge 0.37 is below the given margin");
   assert.equal(seen.probabilityUp, 0.9);
   assert.equal(policy.decideEveryMs, 250);
-  assert.deepEqual(policy.needs, { fast: true, oracle: false, strike: true });
+  assert.deepEqual(policy.needs, { fast: true, oracle: true, strike: true });
   for (const name of POLICY_NAMES.filter((known) => known !== "fair-value")) {
     const other = makePolicy(name, { seed: 1 });
     assert.deepEqual(

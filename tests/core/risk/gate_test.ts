@@ -28,6 +28,7 @@ import {
   planned,
   resolvedEvent,
   START,
+  strikeEvent,
   submit,
   UP,
   WIDE,
@@ -162,8 +163,15 @@ const CASES: Record<GateCode, readonly Case[]> = {
       numbers: [5_001, 5_000],
     },
     {
+      // The basis between the fast price and the oracle was measured, and the oracle has gone silent since.
       needs: { oracle: true },
-      events: [oraclePrice(T - 10_001, "spot", "100000"), ...market(), clock(T)],
+      events: [
+        fastPrice(T - 10_001, 100_000),
+        oraclePrice(T - 10_001, "spot", "100000"),
+        ...market(),
+        strikeEvent(T - 20, 100_000),
+        clock(T),
+      ],
       numbers: [10_001, 10_000],
     },
   ],
@@ -171,6 +179,11 @@ const CASES: Record<GateCode, readonly Case[]> = {
     { events: [...market(), feed(T - 5, "late"), clock(T)] },
     { events: [feed(T - 50, "down"), ...market(), clock(T)] },
   ],
+  CLOCK_SKEW: [{
+    // Every stamp of the venue lies more than a second in our future.
+    events: market().map((event) => ({ ...event, tExchange: T + 1001 as Ms })).concat(clock(T) as never),
+    numbers: [1001, 1000],
+  }],
   SIGNAL_TOO_OLD: [
     { events: [...market({}, T - 201), clock(T)], numbers: [201, 200] },
     {
@@ -279,7 +292,7 @@ Deno.test("the engine asks about no window before its start nor from its end on;
     stopped: false,
     latch: null,
     freeCash: dollars(1000),
-    equity: dollars(1000),
+    tradeBase: dollars(1000),
     windowExposure: dollars(0),
     totalExposure: dollars(0),
     inFlight: false,
