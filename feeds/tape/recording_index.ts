@@ -198,6 +198,25 @@ export class RecordingIndex {
     });
   }
 
+  /** Inputs that no line brings; the names of `docs/tape.md`. */
+  private absent(windows: readonly TapeWindow[]): string[] {
+    const has = (kind: string) => this.counts.has(kind);
+    const fast = ["binance.futures.public", "binance.futures.market", "binance.spot"].some((feed) =>
+      has(`raw:${feed}`)
+    );
+    const prices = has("raw:polymarket.prices");
+    const market = has("raw:polymarket.market");
+    return [
+      ...(has("raw:binance.futures.market") ? [] : ["futures.trades"]),
+      ...(has("raw:binance.futures.public") ? [] : ["futures.book"]),
+      ...(fast ? [] : ["fast.ticks"]),
+      ...(has("fastBar") || has("raw:binance.futures.market") ? [] : ["fast.bars"]),
+      ...(prices ? [] : ["oracle.spot", "oracle.twap60"]),
+      ...(market ? [] : ["up.book", "down.book", "trades"]),
+      ...(windows.some((window) => window.outcome !== null) ? [] : ["outcomes"]),
+    ];
+  }
+
   /** The manifest of everything noted so far; `files` must hold exactly those lines. */
   manifest(source: string, licence: string, files: readonly TapeFile[], complete: boolean): Manifest {
     const windows = this.windowList();
@@ -214,7 +233,7 @@ export class RecordingIndex {
       to: this.to,
       events: this.events,
       counts: Object.fromEntries([...this.counts].sort(([a], [b]) => a < b ? -1 : 1)),
-      absent: [],
+      absent: this.absent(windows),
       skipped: Object.fromEntries(this.skipped),
       unrecognised: 0,
       files: [...files],

@@ -404,5 +404,6 @@ Deno.test("the manifest knows windows, strikes, outcomes, and whether books were
       ["0xd", null, false, undefined],
     ]);
     assert.deepEqual([manifest.assets, manifest.durations], [["btc"], ["5m"]]);
+    assert.ok(manifest.absent.includes("oracle.twap60") && !manifest.absent.includes("outcomes"));
   });
 });
