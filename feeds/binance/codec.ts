@@ -31,13 +31,19 @@ interface Newest {
  */
 export interface BinanceState {
   readonly newest: Map<string, Newest>;
-  /** Told of every jump of aggregate-trade ids: the first and last id missing. */
-  onTradeGap?: (asset: Asset, firstId: number, lastId: number) => void;
+  /** Trades jumped over, per stream: the other socket, or REST, may still have them. */
+  readonly missing: Map<string, Set<number>>;
+  /** Told of every jump of aggregate-trade ids: the first and last id missing, and the stream's key for `claimTrade`. */
+  onTradeGap?: (asset: Asset, firstId: number, lastId: number, key: string) => void;
   /** Set when the venue announced that it will close this socket (spot, since 2026-05). */
   shutdownAnnounced: boolean;
 }
 
-export const newBinanceState = (): BinanceState => ({ newest: new Map(), shutdownAnnounced: false });
+export const newBinanceState = (): BinanceState => ({
+  newest: new Map(),
+  missing: new Map(),
+  shutdownAnnounced: false,
+});
 
 const MAX_LEVELS = 1000;
 /** Copied to make level arrays that hold doubles from the start: a fresh array would be converted on its first price. */
@@ -176,6 +182,25 @@ function bookTicker(c: Context, asset: Asset, data: Json): FrameVerdict {
   });
 }
 
+/** Jumps longer than this are an outage: what lies in them is history. */
+const MAX_MISSING = 1000;
+
+function noteGap(c: Context, key: string, asset: Asset, [first, last]: readonly [number, number]): void {
+  c.sink.gaps += last - first + 1;
+  const missing = c.state.missing.get(key) ?? new Set();
+  c.state.missing.set(key, missing);
+  for (let id = Math.max(first, last - MAX_MISSING + 1); id <= last; id++) missing.add(id);
+  for (const oldest of missing) {
+    if (missing.size <= MAX_MISSING) break;
+    missing.delete(oldest);
+  }
+  c.state.onTradeGap?.(asset, first, last, key);
+}
+
+/** Takes a trade that was jumped over; false when it is not missing (any more). */
+export const claimTrade = (state: BinanceState, key: string, id: number): boolean =>
+  state.missing.get(key)?.delete(id) ?? false;
+
 function aggTrade(c: Context, asset: Asset, data: Json): FrameVerdict {
   const price = parseNumber(data.p);
   const size = parseNumber(data.q);
@@ -183,11 +208,12 @@ function aggTrade(c: Context, asset: Asset, data: Json): FrameVerdict {
   const id = data.a;
   if (!(price > 0) || !(size >= 0) || Number.isNaN(at) || typeof data.m !== "boolean") return null;
   if (!isId(id)) return null;
-  const before = advance(c, keyOf(c, "fastTrade", asset), id);
-  if (before === null) return copyOf(c, "fastTrade");
-  if (before >= 0 && id > before + 1) {
-    c.sink.gaps += id - before - 1;
-    c.state.onTradeGap?.(asset, before + 1, id - 1);
+  const key = keyOf(c, "fastTrade", asset);
+  if (claimTrade(c.state, key, id)) c.sink.gaps--;
+  else {
+    const before = advance(c, key, id);
+    if (before === null) return copyOf(c, "fastTrade");
+    if (before >= 0 && id > before + 1) noteGap(c, key, asset, [before + 1, id - 1]);
   }
   // `m` true: the buyer was the maker, so the taker sold.
   return emit(c, {

@@ -10,7 +10,7 @@ import type { Link } from "../net/link.ts";
 import type { FeedMetrics } from "../net/metrics.ts";
 import { type DecodeSink, drain, newSink } from "../net/sink.ts";
 import { Supervisor } from "../net/supervisor.ts";
-import { decodeBinanceFrame, newBinanceState } from "./codec.ts";
+import { claimTrade, decodeBinanceFrame, newBinanceState } from "./codec.ts";
 import { decodeDiff, isDiffFrame } from "./depth_book.ts";
 import { DepthSync } from "./depth_sync.ts";
 import { type BinanceRest, type BinanceVenue, fetchDepth } from "./rest.ts";
@@ -96,7 +96,8 @@ export class BinanceSession {
       snapshot: (asset) => fetchDepth(rest, asset, 1000, { signal }),
     });
     this.refill = new TradeRefill({ rest, venue: this.venue, log, signal, emit: context.emit });
-    this.state.onTradeGap = (asset, first, last) => this.refill.request(asset, first, last);
+    this.state.onTradeGap = (asset, first, last, key) =>
+      this.refill.request(asset, first, last, (id) => claimTrade(this.state, key, id));
     this.supervisor = new Supervisor({
       feed,
       url: () => url,

@@ -24,13 +24,14 @@ export class TradeRefill {
 
   constructor(private readonly options: RefillOptions) {}
 
-  request(asset: Asset, firstId: number, lastId: number): void {
+  /** `claim` says whether a trade is still missing, and takes it. */
+  request(asset: Asset, firstId: number, lastId: number, claim: (id: number) => boolean): void {
     const { log, signal } = this.options;
     if (signal.aborted || this.tasks.size >= MAX_PENDING || lastId - firstId >= MAX_TRADES) {
       log.debug("a hole in the trades stays open", { asset, firstId, lastId });
       return;
     }
-    const task = this.run(asset, firstId, lastId).finally(() => this.tasks.delete(task));
+    const task = this.run(asset, [firstId, lastId], claim).finally(() => this.tasks.delete(task));
     this.tasks.add(task);
   }
 
@@ -38,13 +39,18 @@ export class TradeRefill {
     await Promise.all(this.tasks);
   }
 
-  private async run(asset: Asset, firstId: number, lastId: number): Promise<void> {
+  private async run(
+    asset: Asset,
+    [firstId, lastId]: readonly [number, number],
+    claim: (id: number) => boolean,
+  ): Promise<void> {
     const { emit, log, rest, signal, venue } = this.options;
     try {
       const limit = lastId - firstId + 1;
       const rows = await fetchTrades(rest, { venue, asset, fromId: firstId, limit }, { signal });
-      const missing = rows.filter((trade) => trade.id >= firstId && trade.id <= lastId);
-      if (signal.aborted || missing.length === 0) return;
+      if (signal.aborted) return;
+      const missing = rows.filter(({ id }) => id >= firstId && id <= lastId && claim(id));
+      if (missing.length === 0) return;
       this.filled += missing.length;
       emit(missing);
     } catch (error) {

@@ -118,17 +118,25 @@ export class MarketMerge {
       if (newest !== undefined && at < newest && elsewhere) return false;
       if (!this.isNew(link, JSON.stringify(message))) return false;
       this.newest.set(token, Math.max(at, newest ?? 0));
+      this.raiseFloors(others, token, at);
       return true;
     }
     // A snapshot on joining. What this socket tells of the same millisecond may or may not be in it.
     joined.add(token);
     if (!(at > newest)) {
-      this.floors.set(`${link}/${token}`, at);
+      this.raiseFloors([link], token, at);
       return false;
     }
     this.newest.set(token, at);
-    for (const other of others) this.floors.set(`${other}/${token}`, at);
+    this.raiseFloors(others, token, at);
     return true;
+  }
+
+  private raiseFloors(links: readonly number[], token: string, at: number): void {
+    for (const link of links) {
+      const key = `${link}/${token}`;
+      this.floors.set(key, Math.max(at, this.floors.get(key) ?? 0));
+    }
   }
 
   private takeDelta(link: number, token: string, at: number, rows: unknown, voided: string[]): boolean {

@@ -164,9 +164,9 @@ Deno.test("an aggregate id that jumps is counted as a gap, a repeated one as a d
     frame.data.a = id;
     return d.decode(JSON.stringify(frame)).events.length;
   };
-  assert.deepEqual([at(100), at(101), at(105), at(104), at(105), at(106)], [1, 1, 1, 0, 0, 1]);
-  assert.equal(d.sink.gaps, 3);
-  assert.equal(d.sink.duplicates, 2);
+  assert.deepEqual([at(100), at(101), at(105), at(104), at(105), at(106)], [1, 1, 1, 1, 0, 1]);
+  assert.equal(d.sink.gaps, 2, "104 came late, over the other socket; 102 and 103 did not");
+  assert.equal(d.sink.duplicates, 1);
 });
 
 Deno.test("text that Number() would take and a venue never sends is refused", () => {
