@@ -116,7 +116,12 @@ Deno.test("stream writes one record per event and closes with the state of every
       commands,
     });
     assert.equal(code, 0);
-    const records = out.trimEnd().split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    const lines = out.trimEnd().split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    const basis = lines.filter((line) => "basis" in line).map((line) => line.basis);
+    const seconds = basis.map((of) => Math.floor(of.atMs / 1000));
+    assert.ok(basis.length >= 20 && new Set(seconds).size === basis.length, `${basis.length} basis records`);
+    assert.ok(basis.at(-1).assets.every((of: { futuresBps: { n: number } }) => of.futuresBps.n > 0));
+    const records = lines.filter((line) => !("basis" in line));
     assert.ok(records.length > 100, String(records.length));
     let last = 0;
     for (const record of records) {
@@ -130,7 +135,11 @@ Deno.test("stream writes one record per event and closes with the state of every
     ) {
       assert.ok(streams.has(kind), `no ${kind}`);
     }
-    const { feeds } = envelope?.data as { feeds: Record<string, Record<string, unknown>> };
+    const { basis: summary, feeds } = envelope?.data as {
+      basis: { assets: { asset: string }[]; series: unknown[] };
+      feeds: Record<string, Record<string, unknown>>;
+    };
+    assert.ok(summary.assets.some((of) => of.asset === "btc") && summary.series.length > 0);
     assert.equal(Object.keys(feeds).length, 6);
     for (const [feed, summary] of Object.entries(feeds)) {
       assert.equal(summary["state"], "live", `${feed}: ${summary["detail"]}`);
