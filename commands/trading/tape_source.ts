@@ -4,8 +4,8 @@ import { openTape, type Tape } from "../../feeds/tape/reader.ts";
 import { tapeDecoder } from "../../feeds/tape/codecs.ts";
 
 /**
- * Calls `onFrame` with the events of each instant (equal receive time) in order. The array is reused: it is only valid
- * during the call. `onProgress` hears how many events were read.
+ * Calls `onFrame` with the events of each group of the tape (a frame, or one instant of normalised events) in order.
+ * `onProgress` hears how many events were read.
  */
 export async function readFrames(
   tape: Tape,
@@ -13,21 +13,15 @@ export async function readFrames(
   onProgress: (events: number) => void = () => {},
   signal?: AbortSignal,
 ): Promise<number> {
-  const frame: MarketEvent[] = [];
   let count = 0;
-  for await (const batch of tape.events()) {
+  for await (const groups of tape.groups()) {
     signal?.throwIfAborted();
-    for (const event of batch) {
-      if (frame.length > 0 && event.tReceive !== frame[0]!.tReceive) {
-        onFrame(frame);
-        frame.length = 0;
-      }
-      frame.push(event);
+    for (const group of groups) {
+      onFrame(group);
+      count += group.length;
     }
-    count += batch.length;
     onProgress(count);
   }
-  if (frame.length > 0) onFrame(frame);
   return count;
 }
 

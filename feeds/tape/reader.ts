@@ -49,6 +49,11 @@ export interface Tape {
   readonly warnings: TapeWarning[];
   /** Batches of decoded events. Throws FILE_NOT_FOUND, FILE_TORN or FILE_DAMAGED for a file that cannot be read. */
   events(): AsyncGenerator<MarketEvent[]>;
+  /**
+   * Batches of groups, each to be decided upon once: the events of one raw frame, or normalised events received in the
+   * same millisecond. A frame is never joined with its neighbours, because the live session saw it alone.
+   */
+  groups(): AsyncGenerator<MarketEvent[][]>;
   /** Batches of lines as stored: events and raw frames. */
   entries(): AsyncGenerator<TapeEntry[]>;
 }
@@ -99,6 +104,7 @@ export async function openTape(path: string, options: OpenOptions = {}): Promise
     warnings,
     entries,
     events: () => decoded(entries(), counts, frameDecoder(manifest, options.decode)),
+    groups: () => grouped(entries(), counts, frameDecoder(manifest, options.decode)),
   };
 }
 
@@ -144,6 +150,41 @@ function frameDecoder(manifest: Manifest, decode: DecodeFrame | undefined): Deco
       ? events.filter((event) => event.type !== "resolved")
       : events;
   };
+}
+
+async function* grouped(
+  batches: AsyncIterable<TapeEntry[]>,
+  counts: ReadCounts,
+  decode: DecodeFrame | undefined,
+): AsyncGenerator<MarketEvent[][]> {
+  let last = -Infinity;
+  // Normalised events of the instant being read; it may go on in the next batch.
+  let instant: MarketEvent[] = [];
+  for await (const batch of batches) {
+    const groups: MarketEvent[][] = [];
+    const close = () => {
+      if (instant.length > 0) groups.push(instant);
+      instant = [];
+    };
+    for (const entry of batch) {
+      if (entry.tReceive < last) counts.disordered++;
+      else last = entry.tReceive;
+      if (!isRawFrame(entry)) {
+        if (instant.length > 0 && instant[0]!.tReceive !== entry.tReceive) close();
+        instant.push(entry);
+        continue;
+      }
+      close();
+      if (decode === undefined) {
+        counts.undecoded++;
+        continue;
+      }
+      const events = decode(entry.feed, entry.raw, entry.tReceive);
+      if (events.length > 0) groups.push([...events]);
+    }
+    if (groups.length > 0) yield groups;
+  }
+  if (instant.length > 0) yield [instant];
 }
 
 async function* decoded(
