@@ -9,7 +9,7 @@ import { Capture } from "../feeds/tape/capture.ts";
 import { type OpenedRecording, openRecording } from "../feeds/tape/open_recording.ts";
 import type { Recording, RecordingResult } from "../feeds/tape/recording.ts";
 import type { CommandContext, CommandResult, OpenVenue } from "./command.ts";
-import { bytesText, countText, facts, isoTime, table } from "./output.ts";
+import { bytesText, clockTime, countText, facts, isoTime, table } from "./output.ts";
 import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
 import { feedOptionsOf, parseFeeds } from "./stream_options.ts";
@@ -41,6 +41,7 @@ export function register(program: Command): void {
 }
 
 const PROGRESS_MS = 250;
+const HOUR_MS = 3_600_000;
 /** What a recording is worth for publication is its owner's to say. */
 const LICENCE = "not stated";
 
@@ -61,9 +62,11 @@ async function until(
   const timer = setInterval(() => {
     const { bytes, dropped, frames } = run.recording.stats();
     const lost = dropped === 0 ? "" : `, ${countText(dropped)} dropped`;
-    const elapsed = clock.now() - began;
-    const note = `${countText(frames)} frames, ${bytesText(bytes)}${lost}`;
-    progress.update(Math.min(elapsed, forMs ?? elapsed), forMs ?? Math.max(1, elapsed), note);
+    const now = clock.now();
+    const note = `${clockTime(now)}, ${countText(frames)} frames, ${bytesText(bytes)}${lost}`;
+    // Without an end in sight the bar is the present hour, which is the present file.
+    if (forMs === null) progress.update(now % HOUR_MS, HOUR_MS, note);
+    else progress.update(Math.min(now - began, forMs), forMs, note);
   }, PROGRESS_MS);
   try {
     const over = forMs === null ? [] : [clock.sleep(forMs, stop.signal).catch(() => {})];
