@@ -136,6 +136,33 @@ Deno.test("a live session rolls from window to window: warm-up, strikes, books, 
   });
 });
 
+Deno.test("a restart of the venue just before the next window loses no subscription", async () => {
+  // Forty seconds before the end: the next window is subscribed already, and must be again.
+  await withLive(1_795_253_700_000 + 255_000, {}, async ({ venue, events, live, until }) => {
+    await until("market live", isState("polymarket.market", "live"));
+    venue.dropMarketSockets();
+    await until("market down", isState("polymarket.market", "down"));
+    const second = listed(SECOND);
+    const dropped = events.length;
+    const fresh = () =>
+      events.slice(dropped).some((e) => e.type === "book" && e.token === second.up) &&
+      live.metrics()["polymarket.market"]?.state === "live";
+    for (let i = 0; i < 4000 && !fresh(); i++) await new Promise((r) => setTimeout(r, 2));
+    assert.ok(fresh(), "a book of the next window on the new socket");
+    const first = venue.marketSent.filter((f) => f.text.includes('"type":"market"'));
+    assert.equal(first.length, 2);
+    assert.ok(first[1]!.text.includes(second.up) && first[1]!.text.includes(listed(FIRST).down));
+    await until("the third window", (e) => e.type === "window" && e.instrument.startMs === 1_795_254_300_000);
+    const third = listed("btc-updown-5m-1795254300");
+    for (let i = 0; i < 2000 && !venue.marketSent.some((f) => f.text.includes(third.up)); i++) {
+      await new Promise((r) => setTimeout(r, 2));
+    }
+    const asked = venue.marketSent.find((f) => f.text.includes(third.up))!;
+    assert.ok(asked.atMs <= 1_795_254_300_000 - 30_000, "30 s before it begins");
+    assert.equal(live.metrics()["polymarket.market"]?.reconnects, 1);
+  });
+});
+
 Deno.test("a late start recovers the strike from the replayed prints", async () => {
   await withLive(1_795_253_700_000 + 90_000, {}, async ({ until }) => {
     const strike = await until("strike", (e) => e.type === "strike");

@@ -38,6 +38,7 @@ export class MiniVenue {
   readonly absent = new Set<string>();
   /** Slugs at which the venue fails. */
   readonly broken = new Set<string>();
+  private readonly marketSockets = new Set<WebSocket>();
   private readonly server: Deno.HttpServer<Deno.NetAddr>;
   private readonly sockets = new Set<WebSocket>();
   private readonly timers = new Set<ReturnType<typeof setInterval>>();
@@ -51,6 +52,12 @@ export class MiniVenue {
     for (const timer of this.timers) clearInterval(timer);
     for (const socket of this.sockets) if (socket.readyState <= WebSocket.OPEN) socket.close();
     await this.server.shutdown();
+  }
+
+  /** Ends every market socket, as a restart of the venue does. */
+  dropMarketSockets(): void {
+    for (const socket of this.marketSockets) socket.close(1001, "restart");
+    this.marketSockets.clear();
   }
 
   private answer(request: Request): Response {
@@ -127,6 +134,7 @@ export class MiniVenue {
   }
 
   private market(socket: WebSocket): void {
+    this.marketSockets.add(socket);
     const tokens = new Set<string>();
     const now = () => String(this.clock.now());
     const send = (value: unknown) => socket.send(JSON.stringify(value));

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import type { FeedStateEvent } from "../../../core/events.ts";
-import { scaledClock } from "../../../feeds/clock.ts";
+import { ms } from "../../../core/units.ts";
+import { type Clock, scaledClock } from "../../../feeds/clock.ts";
 import type { FeedLimits } from "../../../feeds/net/limits.ts";
 import { CONTROL } from "../../../feeds/net/frame.ts";
-import { Supervisor, type SupervisorOptions } from "../../../feeds/net/supervisor.ts";
+import { type Silence, Supervisor, type SupervisorOptions } from "../../../feeds/net/supervisor.ts";
+import { fakeSockets } from "./fake_sockets.ts";
 
 const LIMITS: FeedLimits = {
   connectMs: 5000,
@@ -274,4 +276,146 @@ Deno.test("a socket whose close event never fires does not hold up the session",
   await eventually(() => opened.length >= 2);
   await session.close();
   assert.equal(opened[0]?.readyState, WebSocket.CLOSING);
+});
+
+/** A session on a socket played by hand, at a time moved by hand; its checks run on a real timer of 20 ms. */
+function byHand(more: Partial<SupervisorOptions> = {}) {
+  let nowMs = 1_795_253_805_000;
+  const fakes = fakeSockets();
+  const clock: Clock = {
+    now: () => ms(nowMs),
+    monotonicUs: () => nowMs * 1000,
+    speed: 1000,
+    sleep: (_, signal) =>
+      new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason))),
+  };
+  const { session, states, reached } = rig("ws://hand", {
+    clock,
+    openSocket: fakes.open,
+    wallFloorMs: 0,
+    probe: "probe",
+    ...more,
+  });
+  session.start();
+  fakes.list[0]!.accept();
+  fakes.list[0]!.say("{}");
+  const socket = fakes.list[0]!;
+  return { session, states, reached, fakes, socket, pass: (byMs: number) => void (nowMs += byMs) };
+}
+
+Deno.test("a quiet market stays live and says MARKET_QUIET, until data flows again", async () => {
+  const asked: string[][] = [];
+  const { pass, reached, session, socket, states } = byHand({
+    verify: (streams) => {
+      asked.push([...streams]);
+      return Promise.resolve(new Map(streams.map((stream) => [stream, "quiet"])));
+    },
+  });
+  for (let i = 0; i < 8; i++) {
+    pass(2600);
+    socket.say("ack");
+    await eventually(() => asked.length > i / 2);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  const quiet = await reached((e) => e.detail.startsWith("MARKET_QUIET"));
+  assert.equal(quiet.state, "live");
+  assert.ok(states.every(({ state }) => state === "connecting" || state === "live"));
+  assert.equal(session.metrics.quiet, true);
+  socket.say("{}");
+  assert.equal(states.at(-1)?.detail, "data flows");
+  assert.deepEqual(asked[0], ["data"]);
+  await session.close();
+});
+
+Deno.test("news that REST has and the socket has not: the subscription is dead, its books are void", async () => {
+  const voided: (readonly string[] | null)[] = [];
+  const { pass, reached, session, socket } = byHand({
+    verify: (streams) => Promise.resolve(new Map(streams.map((stream) => [stream, "newer"]))),
+    onVoid: (streams) => void voided.push(streams),
+  });
+  pass(2600);
+  socket.say("ack");
+  const down = await reached(is("down"));
+  assert.match(down.detail, /^SUBSCRIPTION_DEAD: REST has news of data/);
+  assert.deepEqual(voided, [["data"]]);
+  assert.equal(socket.readyState, WebSocket.CLOSING);
+  await session.close();
+});
+
+Deno.test("a datum that comes while REST is being asked is the better answer", async () => {
+  const answer = Promise.withResolvers<ReadonlyMap<string, Silence>>();
+  let asked = false;
+  const { pass, session, socket, states } = byHand({
+    verify: () => (asked = true, answer.promise),
+  });
+  pass(2600);
+  socket.say("ack");
+  await eventually(() => asked);
+  pass(1);
+  socket.say("{}");
+  answer.resolve(new Map([["data", "newer"]]));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.deepEqual(states.map(({ state }) => state), ["connecting", "live"]);
+  await session.close();
+});
+
+Deno.test("a socket that does not even answer a probe is SOCKET_DEAD", async () => {
+  const { pass, reached, session, socket } = byHand();
+  pass(2600);
+  await eventually(() => socket.sent.includes("probe"));
+  pass(2100);
+  assert.match((await reached(is("down"))).detail, /^SOCKET_DEAD: no frame and no answer/);
+  await session.close();
+});
+
+Deno.test("a late stream beside flowing ones: resubscribed once, then replaced without losing the others", async () => {
+  const again: string[] = [];
+  const { fakes, pass, reached, session, socket } = byHand({
+    watch: new Map([["data", null], ["other", null]]),
+    onFrame: (text) => text,
+    resubscribe: (_link, stream) => void again.push(stream),
+  });
+  socket.say("data");
+  socket.say("other");
+  for (let i = 0; i < 12; i++) {
+    pass(1000);
+    socket.say("data");
+    await new Promise((resolve) => setTimeout(resolve, 22));
+  }
+  assert.match((await reached(is("late"))).detail, /^FEED_LATE: no data of other/);
+  assert.deepEqual(again, ["other"]);
+  await eventually(() => fakes.list.length === 2);
+  assert.equal(socket.open, true, "data still flows here");
+  fakes.list[1]!.accept();
+  fakes.list[1]!.say("data");
+  fakes.list[1]!.say("other");
+  await reached((e) => e.state === "live" && e.tReceive > 1_795_253_810_000);
+  assert.equal(socket.open, false);
+  assert.deepEqual([session.metrics.reconnects, session.metrics.renewals], [1, 0]);
+  await session.close();
+});
+
+Deno.test("data from a clock ahead of ours, or long on its way, is no fresh data", async () => {
+  for (const [ageMs, word] of [[-2001, "CLOCK_SKEW"], [5001, "FEED_LATE"]] as const) {
+    const { session, states, socket } = byHand();
+    session.metrics.newestAgeMs = ageMs;
+    await eventually(() => states.at(-1)?.state === "late");
+    assert.ok(states.at(-1)?.detail.startsWith(word), states.at(-1)?.detail);
+    session.metrics.newestAgeMs = 10;
+    socket.say("{}");
+    assert.equal(states.at(-1)?.state, "live");
+    await session.close();
+  }
+});
+
+Deno.test("a copy shows that a socket delivers, and is no news: a feed that repeats itself is late", async () => {
+  let copy = () => {};
+  const { pass, reached, session, socket } = byHand({ onFrame: () => (copy(), "data") });
+  copy = () => void session.metrics.duplicates++;
+  for (let i = 0; i < 6; i++) {
+    pass(1000);
+    socket.say("{}");
+  }
+  assert.match((await reached(is("late"))).detail, /^FEED_LATE/);
+  await session.close();
 });
