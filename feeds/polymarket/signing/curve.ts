@@ -8,7 +8,7 @@ import type { Secret } from "../../keys/secret.ts";
 import { instantiateSecp256k1 } from "@bitauth/libauth/build/lib/crypto/secp256k1.js";
 
 export interface Curve {
-  /** 65 bytes r, s, v (27 or 28) of a 32-byte digest. */
+  /** 65 bytes r, s, v (27 or 28) of a 32-byte digest, in a buffer that the next call overwrites. */
   sign(digest: Uint8Array, key: Uint8Array): Uint8Array;
   /** A valid private key: 32 bytes, not zero, below the order of the curve. */
   isKey(key: Uint8Array): boolean;

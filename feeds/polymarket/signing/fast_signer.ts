@@ -57,7 +57,12 @@ function wrappingOf({ key, session }: Account): Wrapping {
   const type = hexOf(text) + text.length.toString(16).padStart(4, "0");
   if (!session) return { head: "0x", type, tail: "" };
   const length = 65 + 32 + 32 + text.length + 2;
-  const words = [hexOf(addressWord(key)), hexOf(ZERO_WORD), hexOf(uintWord("96")), hexOf(uintWord(`${length}`))];
+  const words = [
+    hexOf(addressWord(key)),
+    hexOf(ZERO_WORD),
+    hexOf(uintWord("96")),
+    hexOf(uintWord(`${length}`)),
+  ];
   const padding = "00".repeat((WORD - length % WORD) % WORD);
   return { head: `0x${words.join("")}`, type, tail: padding + "6492".repeat(16) };
 }

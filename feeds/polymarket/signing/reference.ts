@@ -2,7 +2,7 @@
  * The slow and plain way, with ethers 6: hashes, digests and signatures as EIP-712 and ERC-7739 word them. The fast
  * path (fast_signer.ts) must give the same bytes; `openSigner` checks it once at every start, the tests on thousands.
  */
-import { AbiCoder, concat, getBytes, id, keccak256, SigningKey, toUtf8Bytes, TypedDataEncoder } from "ethers";
+import { AbiCoder, concat, id, keccak256, SigningKey, toUtf8Bytes, TypedDataEncoder } from "ethers";
 import type { Secret } from "../../keys/secret.ts";
 import {
   EXCHANGE_NAME,
@@ -87,6 +87,3 @@ export function signOrderReference(
   const wrapped = wrapSignature(inner, contents, domain);
   return { fields, hash, signature: session === null ? wrapped : sessionEnvelope(session, wrapped) };
 }
-
-/** Bytes of a 0x hex text; throws for anything else. */
-export const bytesOf = (hex: string): Uint8Array => getBytes(hex);

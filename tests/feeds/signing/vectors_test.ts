@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { getBytes, id, Interface, MaxUint256, recoverAddress, TypedDataEncoder } from "ethers";
-import { ClobClient, getContractConfig } from "@polymarket/clob-client-v2";
+import { getContractConfig } from "@polymarket/clob-client-v2";
 import { marketBuyAmounts } from "../../../core/market/rounding.ts";
 import { type Price, type Usdc } from "../../../core/units.ts";
 import { Secret } from "../../../feeds/keys/secret.ts";
@@ -298,27 +298,6 @@ Deno.test("deposit-wallet batch vectors R1 and R2", () => {
     assert.equal(walletBatchDigest(batch), digest);
     assert.equal(signerFor(BASE).signDigest(getBytes(digest)), signature);
   }
-});
-
-Deno.test("vector B: the official client hashes a book as the dossier says", async () => {
-  const book = {
-    market: "0xaabbcc",
-    asset_id: "100",
-    timestamp: "123456789",
-    hash: "",
-    bids: [{ price: "0.3", size: "100" }, { price: "0.4", size: "100" }],
-    asks: [{ price: "0.6", size: "100" }, { price: "0.7", size: "100" }],
-    min_order_size: "100",
-    tick_size: "0.01",
-    neg_risk: false,
-    last_trade_price: "0.5",
-  };
-  const client = new ClobClient({ host: "http://127.0.0.1:1", chain: 137 });
-  assert.equal(await client.getOrderBookHash(book), "0458ea5755c9f73d64a14636fa5c36ed460ec394");
-  assert.equal(
-    createHash("sha1").update(JSON.stringify(book)).digest("hex"),
-    "0458ea5755c9f73d64a14636fa5c36ed460ec394",
-  );
 });
 
 Deno.test("vector F, the part that orders are built from: a market BUY of $100 at 0.56", () => {
