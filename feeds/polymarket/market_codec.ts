@@ -14,15 +14,18 @@ export const MARKET_STREAM = "market";
 const MAX_LEVELS = 10_000;
 const MAX_TOKEN_CHARS = 80;
 
+/** "-0" among them, which would compare as 0 and be none. */
+const isNegative = (text: string): boolean => text.charCodeAt(0) === 45;
+
 /** Token price in 1/10000, NaN unless a string within 0..1. */
 function priceOf(value: unknown): number {
-  if (typeof value !== "string") return NaN;
+  if (typeof value !== "string" || isNegative(value)) return NaN;
   const parsed = parseDecimal(value, 4);
   return parsed >= 0 && parsed <= PRICE_SCALE ? parsed : NaN;
 }
 
 function sizeOf(value: unknown): number {
-  if (typeof value !== "string") return NaN;
+  if (typeof value !== "string" || isNegative(value)) return NaN;
   const parsed = parseDecimal(value, 6);
   return parsed >= 0 ? parsed : NaN;
 }
