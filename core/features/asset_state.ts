@@ -295,12 +295,6 @@ export class AssetState {
     this.basisKnown = true;
   }
 
-  /** Return over the last `seconds`, NaN when the history does not reach. */
-  returnOver(seconds: number, now: number): number {
-    const past = this.prices.at(Math.floor(now / 1000) - seconds);
-    return this.price / past - 1;
-  }
-
   /** (B-S)/(B+S) of decayed taker dollars; NaN before the first trade. */
   tradeFlow(): number {
     const total = this.buyUsd + this.sellUsd;
