@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { AssetType, OrderType, Side } from "@polymarket/clob-client-v2";
 import { type Loose } from "../fixtures/venue_client.ts";
-import { bodyOf, call, signOrder } from "./raw.ts";
+import { bodyOf, call, ownerOf, sessionEnvelope, signOrder } from "./raw.ts";
 import { type Floor, withFloor } from "./stage.ts";
 
 const cheap = { maker: "1000000", taker: "20000000" };
@@ -269,4 +269,36 @@ Deno.test("a venue that stops does not wait for orders it holds", async () => {
   });
   assert.equal((await pending!).status, 503);
   assert.ok(performance.now() - began < 5_000);
+});
+
+Deno.test("a session key trades for a deposit wallet once the wallet knows it; its orders are its own", async () => {
+  await withFloor({}, async (floor) => {
+    const { client, creds, up, post } = await desk(floor);
+    const owner = await floor.client(3);
+    const wallet = floor.wallet(3);
+    const send = () => {
+      const signed = signOrder({
+        key: 0,
+        token: up,
+        ...cheap,
+        fields: { signatureType: 3, maker: wallet, signer: wallet },
+      });
+      const envelope = sessionEnvelope(ownerOf(0), signed.signature);
+      return post("/order", bodyOf({ ...signed, signature: envelope }, { owner: creds.key }));
+    };
+    assert.equal((await send()).text, '{"error":"invalid signature"}');
+    const known = await floor.control({ action: "session-key", account: 3, key: ownerOf(0) });
+    assert.deepEqual(known.result, { wallet, keys: [ownerOf(0)] });
+    const { orderID } = JSON.parse((await send()).text);
+    assert.equal((await client.getOrder(orderID)).maker_address, wallet);
+    assert.equal(
+      (await owner.getOrder(orderID) as Loose).error,
+      "Order not found",
+      "the owner does not see it",
+    );
+    const own = await owner.createAndPostOrder({ tokenID: up, price: 0.02, size: 60, side: Side.BUY });
+    assert.equal(own.status, "live");
+    assert.deepEqual((await owner.cancelAll()).canceled, [own.orderID]);
+    assert.equal((await client.getOpenOrders()).length, 1);
+  });
 });

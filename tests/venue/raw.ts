@@ -1,5 +1,5 @@
 /** Requests signed by hand, for what the official client would never send. */
-import { SigningKey, Wallet } from "ethers";
+import { AbiCoder, SigningKey, Wallet, zeroPadValue } from "ethers";
 import { domainOf, type ExchangeDomain } from "../../fixtures/exchange/contracts.ts";
 import { l2Signature } from "../../fixtures/exchange/credentials.ts";
 import {
@@ -118,3 +118,10 @@ export async function call(options: RawCall): Promise<{ status: number; text: st
   });
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
+
+/** A wrapped signature in a session key's envelope. */
+export const sessionEnvelope = (key: string, wrapped: string): string =>
+  AbiCoder.defaultAbiCoder().encode(
+    ["bytes32", "bytes32", "bytes"],
+    [zeroPadValue(key, 32), ZERO, wrapped],
+  ) + "6492".repeat(16);
