@@ -87,7 +87,10 @@ export const newLedgers = (initialCash: Usdc): Ledgers => ({
 
 /** What an entry does to cash: fees come on top of purchases and out of sales. */
 export const cashOf = ({ parts, transfer }: Pick<Entry, "parts" | "transfer">): Usdc =>
-  parts.reduce((sum, { flow, cash, fee }) => sum + (flow === "in" ? -cash : cash) - fee, transfer) as Usdc;
+  parts.reduce<number>(
+    (sum, { flow, cash, fee }) => sum + (flow === "in" ? -cash : cash) - fee,
+    transfer,
+  ) as Usdc;
 
 function sumsOf(book: Book, { token, conditionId, outcome }: EntryPart): TokenSums {
   let sums = book.tokens.get(token);

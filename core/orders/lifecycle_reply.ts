@@ -145,10 +145,11 @@ function acceptOrNot(
   side: Side,
 ): SubmitOutcome {
   const { success, errorMsg, orderID, status } = fields;
-  if (success === undefined && orderID === undefined && message === "") {
-    return unknown("REPLY_UNRECOGNISED", JSON.stringify(fields));
-  }
   const told = message === "" ? null : byText(message);
+  if (success === undefined && orderID === undefined) {
+    // No answer of the order endpoint at all: a page of a proxy in between, for example.
+    return told ?? unknown("REPLY_UNRECOGNISED", message === "" ? JSON.stringify(fields) : message);
+  }
   const id = textOf(orderID);
   const accepted = success === true && errorMsg === "" && id !== "" &&
     (status === "live" || status === "matched" || status === "delayed");

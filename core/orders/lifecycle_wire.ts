@@ -38,7 +38,6 @@ export function readOrderStatus(text: string): ReadStatus | null {
 }
 
 const TRADE_WORDS: ReadonlyMap<string, TradeState> = new Map([
-  ["MATCHED_NOT_BROADCASTED", "matched"],
   ["MATCHED", "matched"],
   ["MINED", "mined"],
   ["CONFIRMED", "confirmed"],
@@ -46,9 +45,9 @@ const TRADE_WORDS: ReadonlyMap<string, TradeState> = new Map([
   ["FAILED", "failed"],
 ]);
 
-/** A trade's status word; null when it is none of the venue's. */
+/** A trade's status word; null when it is none of the venue's. Matched and not yet broadcast is matched. */
 export const readTradeStatus = (text: string): TradeState | null =>
-  TRADE_WORDS.get(text.replace(/^TRADE_STATUS_/i, "").toUpperCase()) ?? null;
+  TRADE_WORDS.get(text.toUpperCase().replace(/^TRADE_STATUS_/, "").replace(/_NOT_BROADCASTED$/, "")) ?? null;
 
 /** Seconds or milliseconds as text or number, told apart by magnitude. */
 function readTime(value: unknown): Ms | null {
