@@ -132,3 +132,14 @@ export function quietStreams(open: readonly LinkTimes[], now: number): number {
   }
   return quiet;
 }
+
+/** Stamps this far ahead are no rounding and no jitter. */
+const MAX_AHEAD_MS = 2000;
+
+/** Data may flow and be old, or from a clock that is not ours: a state's detail, null when all is well. */
+export function misdated(newestAgeMs: number | null, lateMs: number): string | null {
+  if (newestAgeMs === null) return null;
+  if (newestAgeMs > lateMs) return `FEED_LATE: data is more than ${lateMs} ms old when it comes`;
+  if (newestAgeMs >= -MAX_AHEAD_MS) return null;
+  return `CLOCK_SKEW: data is stamped more than ${MAX_AHEAD_MS} ms ahead of our clock`;
+}

@@ -14,90 +14,24 @@
  * | `CLOCK_SKEW` | its data is stamped well ahead of our clock: ages mean nothing | measure the clock again |
  * | `MARKET_QUIET` | nothing came, and the venue's REST answer agrees that there is nothing | none: the state stays live |
  */
-import type { FeedName, FeedState, FeedStateEvent } from "../../core/events.ts";
+import type { FeedState } from "../../core/events.ts";
 import { type Ms, ms } from "../../core/units.ts";
-import type { Clock } from "../clock.ts";
 import { backoffMs } from "./backoff.ts";
-import { assess, lateStream, quietStreams } from "./health.ts";
-import { CONTROL, type FrameVerdict } from "./frame.ts";
-import type { Inbox } from "./inbox.ts";
-import type { FeedLimits } from "./limits.ts";
+import { assess, lateStream, misdated, quietStreams } from "./health.ts";
+import { actionFor, describe, isBusy } from "./endings.ts";
+import { CONTROL } from "./frame.ts";
 import { type Ending, Link } from "./link.ts";
 import { type FeedMetrics, newFeedMetrics } from "./metrics.ts";
+import { newSlot, type Slot } from "./slot.ts";
+import type { CloseAction, Silence, SupervisorOptions } from "./supervisor_options.ts";
 
-/** What to do after the socket is gone. */
-export type CloseAction =
-  | { readonly kind: "backoff" }
-  | { readonly kind: "wait"; readonly waitMs: number }
-  | { readonly kind: "terminal"; readonly detail: string };
-
-/** What REST says of a silent stream. */
-export type Silence = "quiet" | "newer" | "unknown";
-
-export interface SupervisorOptions {
-  readonly feed: FeedName;
-  readonly url: () => string;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly openSocket: (url: string) => WebSocket;
-  readonly limits: FeedLimits;
-  /** Streams that must flow, with their own age limit (null: the feed's `lateMs`). Others are free to be silent. */
-  readonly watch?: ReadonlyMap<string, number | null>;
-  /** The socket is open: authenticate, subscribe. */
-  readonly onOpen: (link: Link) => void;
-  /** Called synchronously per text frame: decode and emit here. Must not throw. */
-  readonly onFrame: (text: string, tReceive: Ms, link: Link) => FrameVerdict;
-  readonly onState: (event: FeedStateEvent) => void;
-  /** A socket of this feed is gone. */
-  readonly onGone?: (link: Link) => void;
-  /** What these streams gave is void (null: all of them): frozen by REST's word, or frames of theirs were left out. */
-  readonly onVoid?: (streams: readonly string[] | null) => void;
-  /** Venue-specific close codes; default: reconnect with backoff. */
-  readonly closeAction?: (code: number, reason: string, random: () => number) => CloseAction;
-  /** Sent every so often to keep the venue content, beginning after `onOpen`. */
-  readonly keepAlive?: { readonly everyMs: number; readonly text: string };
-  /** A question that any living socket answers. */
-  readonly probe?: string;
-  /** Asks for one stream again on an open socket. */
-  readonly resubscribe?: (link: Link, stream: string) => void;
-  /** Asks REST about streams that have been silent for half their limit. Must not reject. */
-  readonly verify?: (streams: readonly string[], link: Link) => Promise<ReadonlyMap<string, Silence>>;
-  /** Reads the wait that a busy venue names when it refuses handshakes, ms; null when it names none. Must not reject. */
-  readonly retryAfter?: () => Promise<number | null>;
-  /** Sockets at once: 2 is a hot spare, whose frames the codec must recognise as duplicates. Default 1. */
-  readonly sockets?: 1 | 2;
-  /** Frames wait here when we are slow; default: handled at once. */
-  readonly inbox?: Inbox;
-  /** A frame that may be left out when too many wait. */
-  readonly isBook?: (text: string) => boolean;
-  /**
-   * Least wall time before silence costs the socket. A venue clock at 15x would otherwise turn a pause of our own
-   * process (garbage collection, a busy machine) into a reconnect.
-   */
-  readonly wallFloorMs?: number;
-}
+export type { CloseAction, Silence, SupervisorOptions };
 
 /** Backoff begins at this attempt (a ceiling of 8 s) when the venue says that it is busy. */
 const BUSY_ATTEMPT = 3;
-/** Stamps this far ahead are no rounding and no jitter. */
-const MAX_AHEAD_MS = 2000;
 const MAX_FRAME_CHARS = 8_000_000;
 /** Longest `Retry-After` obeyed in one go. */
 const MAX_RETRY_AFTER_MS = 300_000;
-const isBusy = (status: number | null): boolean => status === 429 || status === 418 || status === 503;
-
-/** A place for one socket, and for its successor while both are open. */
-interface Slot {
-  readonly index: number;
-  current: Link | null;
-  next: Link | null;
-  /** Why a successor is wanted; null: none is. */
-  wanted: { readonly detail: string; readonly planned: boolean } | null;
-  attempt: number;
-  /** A wait before the next attempt is under way. */
-  resting: boolean;
-  terminal: string | null;
-}
 
 /** One feed's sockets. */
 export class Supervisor {
@@ -123,17 +57,7 @@ export class Supervisor {
     for (const [stream, limitMs] of options.watch ?? []) {
       this.watched.set(stream, limitMs ?? options.limits.lateMs);
     }
-    for (let index = 0; index < (options.sockets ?? 1); index++) {
-      this.slots.push({
-        index,
-        current: null,
-        next: null,
-        wanted: null,
-        attempt: 0,
-        resting: false,
-        terminal: null,
-      });
-    }
+    for (let index = 0; index < (options.sockets ?? 1); index++) this.slots.push(newSlot(index));
   }
 
   /** Starts the lifetime; call once. */
@@ -288,7 +212,10 @@ export class Supervisor {
     slot.next = null;
     if (this.stop.signal.aborted || ending.kind === "dropped") return;
     const now = this.options.clock.now();
-    const action = this.actionFor(slot, ending);
+    const action = actionFor(ending, this.options);
+    if (ending.kind === "failed" && isBusy(ending.status)) {
+      slot.attempt = Math.max(slot.attempt, BUSY_ATTEMPT);
+    }
     this.downDetail = action.kind === "terminal" ? action.detail : describe(ending);
     if (action.kind === "terminal") {
       slot.terminal = action.detail;
@@ -334,25 +261,6 @@ export class Supervisor {
     };
     const task = work().finally(() => this.tasks.delete(task));
     this.tasks.add(task);
-  }
-
-  private actionFor(slot: Slot, ending: Exclude<Ending, { kind: "dropped" }>): CloseAction {
-    if (ending.kind === "closed") {
-      return this.options.closeAction?.(ending.code, ending.reason, this.options.random) ??
-        { kind: "backoff" };
-    }
-    // Terminal: repeating a refused handshake turns a geo-block into an address ban (exchanges dossier E 8).
-    if (ending.status === 451 || ending.status === 403) {
-      return { kind: "terminal", detail: `GEO_BLOCKED: the handshake was refused with ${ending.status}` };
-    }
-    if (ending.status === 401) {
-      return { kind: "terminal", detail: "AUTH_REFUSED: the handshake was refused with 401" };
-    }
-    if (ending.status === 407) {
-      return { kind: "terminal", detail: "PROXY_FAILED: the proxy refuses our credentials" };
-    }
-    if (isBusy(ending.status)) slot.attempt = Math.max(slot.attempt, BUSY_ATTEMPT);
-    return { kind: "backoff" };
   }
 
   private check(): void {
@@ -454,7 +362,7 @@ export class Supervisor {
     }
     this.metrics.firstDatumMs ??= now - this.metrics.openedMs;
     for (const slot of this.slots) if (slot.current?.complete === true) slot.attempt = 0;
-    const skew = this.misdated();
+    const skew = misdated(this.metrics.newestAgeMs, this.options.limits.lateMs);
     if (skew !== null) return this.emitState("late", skew, now);
     const quiet = quietStreams(open, now);
     this.metrics.quiet = quiet > 0 && quiet === this.watched.size;
@@ -462,18 +370,6 @@ export class Supervisor {
       return this.emitState("live", "MARKET_QUIET: nothing came, and REST agrees that there is nothing", now);
     }
     this.emitState("live", "data flows", now);
-  }
-
-  /** Data may flow and be old, or from a clock that is not ours. */
-  private misdated(): string | null {
-    const { newestAgeMs } = this.metrics;
-    const { lateMs } = this.options.limits;
-    if (newestAgeMs === null) return null;
-    if (newestAgeMs > lateMs) return `FEED_LATE: data is more than ${lateMs} ms old when it comes`;
-    if (newestAgeMs < -MAX_AHEAD_MS) {
-      return `CLOCK_SKEW: data is stamped more than ${MAX_AHEAD_MS} ms ahead of our clock`;
-    }
-    return null;
   }
 
   private checkEveryWallMs(): number {
@@ -497,12 +393,4 @@ export class Supervisor {
       tReceive: at,
     });
   }
-}
-
-function describe(ending: Exclude<Ending, { kind: "dropped" }>): string {
-  if (ending.kind === "failed") {
-    return /^[A-Z_]+: /.test(ending.detail) ? ending.detail : `SOCKET_DEAD: ${ending.detail}`;
-  }
-  const why = ending.reason === "" ? "" : `: ${ending.reason}`;
-  return `SOCKET_DEAD: closed with ${ending.code}${why}`;
 }
