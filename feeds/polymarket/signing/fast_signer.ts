@@ -3,7 +3,6 @@
  * words of the account and of the tokens, the constant parts of wrapped signatures. An order then costs its numbers
  * written into one reused buffer, two keccaks (type 3: four) and one signature.
  */
-import { keccak_256 } from "@noble/hashes/sha3.js";
 import { id, toUtf8Bytes } from "ethers";
 import { invariant } from "../../../core/errors.ts";
 import type { Secret } from "../../keys/secret.ts";
@@ -71,7 +70,7 @@ function wrappingOf({ key, session }: Account): Wrapping {
 class Digest {
   private readonly bytes = new Uint8Array(66);
 
-  constructor() {
+  constructor(private readonly keccak: Curve["keccak"]) {
     this.bytes[0] = 0x19;
     this.bytes[1] = 0x01;
   }
@@ -79,19 +78,20 @@ class Digest {
   of(separator: Uint8Array, struct: Uint8Array): Uint8Array {
     this.bytes.set(separator, 2);
     this.bytes.set(struct, 34);
-    return keccak_256(this.bytes);
+    return this.keccak(this.bytes);
   }
 }
 
 class OrderHasher {
   private readonly struct = new WordBuffer(12);
-  private readonly digest = new Digest();
+  private readonly digest: Digest;
   private readonly domains = new Map<string, DomainCache>();
   private readonly tokens = new Map<string, Uint8Array>();
   private lastDomain: ExchangeDomain | null = null;
   private lastCache: DomainCache | null = null;
 
-  constructor(private readonly account: Account) {
+  constructor(private readonly account: Account, private readonly keccak: Curve["keccak"]) {
+    this.digest = new Digest(keccak);
     this.struct.setBytes(0, word32(id(ORDER_TYPE_STRING)));
     this.struct.setBytes(MAKER, addressWord(account.funder));
     this.struct.setBytes(SIGNER, addressWord(account.signatureType === 3 ? account.funder : account.key));
@@ -143,7 +143,7 @@ class OrderHasher {
     struct.setNumber(STAMP, fields.timestamp);
     struct.setBytes(METADATA, fields.metadata === ZERO_32 ? ZERO_WORD : word32(fields.metadata));
     struct.setBytes(BUILDER, fields.builder === ZERO_32 ? ZERO_WORD : word32(fields.builder));
-    return keccak_256(struct.bytes);
+    return this.keccak(struct.bytes);
   }
 
   order(contents: Uint8Array, domain: DomainCache): Uint8Array {
@@ -156,9 +156,10 @@ const isUint53 = (value: number): boolean => Number.isSafeInteger(value) && valu
 /** The nested struct of type 3; only contents hash and chain change. */
 class NestedHasher {
   private readonly struct = new WordBuffer(7);
-  private readonly digest = new Digest();
+  private readonly digest: Digest;
 
-  constructor(wallet: string) {
+  constructor(wallet: string, private readonly keccak: Curve["keccak"]) {
+    this.digest = new Digest(keccak);
     this.struct.setBytes(0, word32(id(TYPED_DATA_SIGN_STRING)));
     this.struct.setBytes(2, word32(id("DepositWallet")));
     this.struct.setBytes(3, word32(id("1")));
@@ -168,14 +169,14 @@ class NestedHasher {
   of(contents: Uint8Array, domain: DomainCache): Uint8Array {
     this.struct.setBytes(1, contents);
     this.struct.setNumber(4, domain.chainId);
-    return this.digest.of(domain.separator, keccak_256(this.struct.bytes));
+    return this.digest.of(domain.separator, this.keccak(this.struct.bytes));
   }
 }
 
 /** Builds the signer. `key`: 32 bytes, copied; the account must be the key's (`openSigner` checks). */
 export function fastSigner(account: Account, key: Secret<Uint8Array>, curve: Curve): OrderSigner {
-  const hasher = new OrderHasher(account);
-  const nested = account.signatureType === 3 ? new NestedHasher(account.funder) : null;
+  const hasher = new OrderHasher(account, curve.keccak);
+  const nested = account.signatureType === 3 ? new NestedHasher(account.funder, curve.keccak) : null;
   const wrapping = wrappingOf(account);
   const own = Uint8Array.from(key.reveal());
   let open = true;

@@ -29,11 +29,7 @@ export class WordBuffer {
 const HEX_32 = /^0x[0-9a-fA-F]{64}$/;
 const HEX_20 = /^0x[0-9a-fA-F]{40}$/;
 
-function hexBytes(hex: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array((hex.length - 2) / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 + 2 * i, 4 + 2 * i), 16);
-  return bytes;
-}
+const hexBytes = (hex: string): Uint8Array<ArrayBuffer> => Uint8Array.fromHex(hex.slice(2));
 
 /** bytes32 in 0x hex. */
 export function word32(hex: string): Uint8Array<ArrayBuffer> {
@@ -57,11 +53,5 @@ export function uintWord(decimal: string): Uint8Array<ArrayBuffer> {
   return word32(`0x${hex.padStart(64, "0")}`);
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-
 /** Lower-case hex without 0x. */
-export function hexOf(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i] as number];
-  return text;
-}
+export const hexOf = (bytes: Uint8Array): string => bytes.toHex();
