@@ -29,6 +29,8 @@ export type { CloseAction, Silence, SupervisorOptions };
 
 /** Backoff begins at this attempt (a ceiling of 8 s) when the venue says that it is busy. */
 const BUSY_ATTEMPT = 3;
+/** A predecessor stays this long after the swap, venue ms. */
+const LINGER_MS = 2000;
 const MAX_FRAME_CHARS = 8_000_000;
 /** Longest `Retry-After` obeyed in one go. */
 const MAX_RETRY_AFTER_MS = 300_000;
@@ -120,7 +122,9 @@ export class Supervisor {
 
   /** Sockets of this feed, opening ones included. */
   all(): Link[] {
-    return this.slots.flatMap(({ current, next }) => [current, next].filter((link) => link !== null));
+    return this.slots.flatMap(({ current, leaving, next }) =>
+      [leaving, current, next].filter((link) => link !== null)
+    );
   }
 
   private open(slot: Slot): void {
@@ -165,8 +169,7 @@ export class Supervisor {
 
   private frame(slot: Slot, link: Link, text: string, now: Ms): void {
     if (this.stop.signal.aborted) return;
-    const { metrics } = this;
-    const { duplicates, events } = metrics;
+    const { metrics, metrics: { duplicates, events } } = this;
     const verdict = this.options.onFrame(text, now, link);
     if (verdict === null) {
       metrics.unrecognised++;
@@ -181,16 +184,17 @@ export class Supervisor {
     if (verdict !== CONTROL && (this.state !== "live" || this.metrics.quiet)) this.judge(now);
   }
 
-  /** The successor has shown every stream: the old socket goes. Both were open meanwhile, so nothing was missed. */
+  /** The successor has shown every stream: the old socket goes soon. Both are open meanwhile, so nothing is missed. */
   private swap(slot: Slot, now: Ms): void {
-    const old = slot.current;
+    slot.leaving?.end({ kind: "dropped" });
+    slot.leaving = slot.current;
+    slot.leavesMs = now + LINGER_MS;
     slot.current = slot.next;
     slot.next = null;
     if (slot.wanted?.planned === true) this.metrics.renewals++;
     else this.metrics.reconnects++;
     slot.wanted = null;
     slot.attempt = 0;
-    old?.end({ kind: "dropped" });
     this.judge(now);
   }
 
@@ -202,6 +206,7 @@ export class Supervisor {
 
   private gone(slot: Slot, link: Link, ending: Ending): void {
     this.options.onGone?.(link);
+    if (slot.leaving === link) slot.leaving = null;
     if (slot.current !== link && slot.next !== link) return;
     const wasCurrent = slot.current === link;
     if (wasCurrent) {
@@ -221,18 +226,14 @@ export class Supervisor {
       slot.terminal = action.detail;
       slot.wanted = null;
       this.judge(now);
-      if (this.slots.every((one) => one.terminal !== null && one.current === null)) this.finishTerminal();
-      return;
+      if (this.slots.some((one) => one.terminal === null || one.current !== null)) return;
+      clearInterval(this.timer);
+      return this.finished.resolve();
     }
     this.judge(now);
     // A successor took the place: there is nothing to open.
     if (wasCurrent && slot.current !== null) return;
     this.rest(slot, ending, action);
-  }
-
-  private finishTerminal(): void {
-    clearInterval(this.timer);
-    this.finished.resolve();
   }
 
   /** Waits, then opens again what is still wanted. */
@@ -267,6 +268,7 @@ export class Supervisor {
     const now = this.options.clock.now();
     const wallMs = this.options.clock.monotonicUs() / 1000;
     for (const slot of this.slots) {
+      if (now >= slot.leavesMs) slot.leaving?.end({ kind: "dropped" });
       for (const link of [slot.current, slot.next]) {
         if (link !== null && !link.ended) this.checkLink(slot, link, now, wallMs);
       }

@@ -35,6 +35,7 @@ export const nextConnection = (state: PolyboltState): PolyboltState => ({ seq: n
 export type PolyboltControl =
   | { readonly kind: "authed" }
   | { readonly kind: "subscribed"; readonly channel: string }
+  | { readonly kind: "unsubscribed"; readonly channel: string }
   | { readonly kind: "pong" }
   | { readonly kind: "error"; readonly code: string; readonly channel: string };
 
@@ -53,6 +54,8 @@ function decodeControl(message: Json): PolyboltFrame {
       return of({ kind: "authed" });
     case "subscribed":
       return of({ kind: "subscribed", channel: text(message.channel) });
+    case "unsubscribed":
+      return of({ kind: "unsubscribed", channel: text(message.channel) });
     case "pong":
       return of({ kind: "pong" });
     case "error":

@@ -25,6 +25,11 @@ function decoder() {
   return { state, sink, decode };
 }
 
+Deno.test("the answer to an unsubscribe is a control frame", () => {
+  const { control, verdict } = decoder().decode('{"op":"unsubscribed","channel":"price.crypto","rid":"u1"}');
+  assert.deepEqual([verdict, control], [CONTROL, { kind: "unsubscribed", channel: "price.crypto" }]);
+});
+
 Deno.test("answers to requests are control frames that say what they are", () => {
   const d = decoder();
   assert.deepEqual(FRAMES.slice(0, 3).map((f) => d.decode(f).control), [
