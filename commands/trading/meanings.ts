@@ -15,7 +15,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   BOOK_CROSSED: "a bid stands at or above an ask",
   BOOK_EMPTY: "nothing to trade against",
   FEED_STALE: "a price the strategy needs is too old",
-  FEED_DOWN: "the book feed is down or late",
+  FEED_DOWN: "the book feed is not live: down, late or opening again",
   CLOCK_SKEW: "the venue's stamps lie ahead of our clock: no age can be measured",
   SIGNAL_TOO_OLD: "the newest input is older than a signal may be",
   PRICE_OFF_TICK: "the limit is not on the tick",

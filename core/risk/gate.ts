@@ -179,7 +179,8 @@ function checkMarket(intent: SubmitIntent, input: GateInput): Refusal | null {
 function checkFreshness(input: GateInput): Refusal | null {
   const { now, limits, needs, window, asset, feeds } = input;
   const bookState = feeds.get("polymarket.market");
-  if (bookState === "down" || bookState === "late") return refuse("FEED_DOWN", 0, 1, "polymarket.market");
+  // "connecting" too: a socket that opens again has not told anything yet, and a book read over REST meanwhile is a moment.
+  if (bookState !== undefined && bookState !== "live") return refuse("FEED_DOWN", 0, 1, "polymarket.market");
   const bookAge = now - window.bookAtMs;
   if (bookAge > limits.maxBookAgeMs) return refuse("FEED_STALE", bookAge, limits.maxBookAgeMs, "book age ms");
   if (needs.fast) {

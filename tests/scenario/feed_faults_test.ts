@@ -100,7 +100,6 @@ Deno.test("a frozen book feed: the gate refuses with FEED_STALE, then FEED_DOWN,
   const { data, decided } = await paper([
     "freeze@polymarket.market",
     // Else the books are read again over REST, and are fresh for a moment.
-    "rest-500@rest:clob,match=/book",
   ], "random");
   assert.ok(
     decided.some((one) => one.t < START + FAULT_AFTER_MS && one.refusal === null),

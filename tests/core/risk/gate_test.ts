@@ -177,6 +177,7 @@ const CASES: Record<GateCode, readonly Case[]> = {
   ],
   FEED_DOWN: [
     { events: [...market(), feed(T - 5, "late"), clock(T)] },
+    { events: [feed(T - 50, "down"), feed(T - 40, "connecting"), ...market(), clock(T)] },
     { events: [feed(T - 50, "down"), ...market(), clock(T)] },
   ],
   CLOCK_SKEW: [{
