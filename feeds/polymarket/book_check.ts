@@ -25,11 +25,15 @@ const MAX_TOKENS = 100;
  * Pure: what REST's book says of our silence. The levels decide rather than the stamp or the hash, which covers the stamp: what
  * the venue stamps when nothing changed is not documented.
  */
-export function judgeSilence(rest: BookEvent | undefined, ours: ShadowBooks, token: string): Silence {
+export function judgeSilence(
+  rest: BookEvent | undefined,
+  ours: ShadowBooks,
+  asked: { readonly token: string; readonly seen: boolean },
+): Silence {
   // No book, nothing to tell: not created yet, or closed.
   if (rest === undefined) return "quiet";
-  const told = ours.timestampMs(token);
-  // There is a book, and the subscription has not shown it yet: its own deadline decides.
+  const told = asked.seen ? ours.timestampMs(asked.token) : null;
+  // There is a book, and this socket has not shown it yet: its own deadline decides.
   if (told === null) return "unknown";
   if (ours.same(rest)) return "quiet";
   // REST answers out of a cache now and then: an older book proves nothing.
@@ -44,13 +48,16 @@ export async function checkBooks(
   options: BookCheckOptions,
   tokens: readonly string[],
   ours: ShadowBooks,
+  seen: (token: string) => boolean,
 ): Promise<ReadonlyMap<string, Silence>> {
   const { clob, clock, http, log, signal } = options;
   const asked = tokens.slice(0, MAX_TOKENS);
   try {
     const books = await fetchBooks(http, clob, asked, () => clock.now(), { signal });
     const byToken = new Map(books.map((book) => [book.token, book]));
-    const answers = new Map(asked.map((token) => [token, judgeSilence(byToken.get(token), ours, token)]));
+    const answers = new Map(
+      asked.map((token) => [token, judgeSilence(byToken.get(token), ours, { token, seen: seen(token) })]),
+    );
     if ([...answers.values()].includes("newer")) {
       await clock.sleep(ms(Math.max(GRACE_MS, Math.ceil(GRACE_WALL_MS * clock.speed))), signal);
     }
