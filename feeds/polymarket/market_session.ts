@@ -69,7 +69,13 @@ export class MarketSession {
         link.send(JSON.stringify({ assets_ids: [token], operation: "unsubscribe" }));
         link.send(subscription([token]));
       },
-      verify: (tokens) => checkBooks({ http, clob: profile.clob, clock, log, signal }, tokens, this.shadows),
+      verify: (tokens, link) =>
+        checkBooks(
+          { http, clob: profile.clob, clock, log, signal },
+          tokens,
+          this.shadows,
+          (token) => link.streams.get(token)?.seen === true,
+        ),
       sockets: options.sockets ?? 1,
       inbox: context.inbox,
       isBook: isMarketBook,
