@@ -4,6 +4,7 @@
  */
 import process from "node:process";
 import { OperationError } from "../core/errors.ts";
+import { systemTerminal, type Terminal } from "../feeds/keys/prompt.ts";
 
 export interface TextSink {
   /** Writes all of `text` or throws OperationError OUTPUT_WRITE_FAILED. Silent once the reader has gone. */
@@ -16,6 +17,8 @@ export interface Io {
   readonly stderr: TextSink;
   /** One environment variable; empty text counts as unset. */
   readonly env: (name: string) => string | undefined;
+  /** Where a person can be asked for a secret; absent: nobody can. */
+  readonly terminal?: Terminal;
   /** Aborted by the first SIGINT or SIGTERM, by a reader of stdout that went away, by a fault outside the command. */
   readonly signal: AbortSignal;
   /** Rejects when a bug surfaced outside the command's own promise. Never resolves. */
@@ -123,6 +126,7 @@ export function systemIo(): Io {
     stdout: sinkOver(Deno.stdout, "stdout", () => stop("the reader of stdout has gone")),
     stderr: sinkOver(Deno.stderr, "stderr", () => {}),
     env: environment,
+    terminal: systemTerminal(),
     signal: controller.signal,
     fatal,
     close() {

@@ -22,6 +22,7 @@ export const SECRET_VARIABLES = [
   "POLY_API_KEY",
   "POLY_API_SECRET",
   "POLY_API_PASSPHRASE",
+  "POLY_EDGE_PASSPHRASE",
 ] as const;
 
 const REDACTED = "[REDACTED]";

@@ -4,6 +4,8 @@
  */
 import { OperationError } from "../core/errors.ts";
 import { ms } from "../core/units.ts";
+import type { Terminal } from "../feeds/keys/prompt.ts";
+import type { Secret } from "../feeds/keys/secret.ts";
 import type { CommandContext, CommandResult, OpenVenue, Warning } from "./command.ts";
 import { type FlagValue, loadConfig, type LoadedConfig } from "./config/load.ts";
 import type { LogLevel } from "./config/schema.ts";
@@ -60,6 +62,7 @@ export interface Run {
 }
 
 const runs = new WeakMap<object, Run>();
+const runOf = new WeakMap<CommandContext, Run>();
 const loaded = new WeakMap<
   CommandContext,
   LoadedConfig & { readonly secrets: Record<string, "set" | "unset"> }
@@ -75,6 +78,28 @@ export function configOf(
   const found = loaded.get(ctx);
   if (found === undefined) throw new Error("configOf() wants a context made by the runner");
   return found;
+}
+
+/** What commands that handle secrets need of the process; no other command does. */
+export interface SecretsDesk {
+  readonly env: Io["env"];
+  readonly terminal: Terminal | null;
+  /** From now on these values are blanked out of everything printed or logged: a second wall behind `Secret`. */
+  hide(values: readonly Secret<string>[]): void;
+}
+
+/** The secrets desk of a context. */
+export function secretsDesk(ctx: CommandContext): SecretsDesk {
+  const run = runOf.get(ctx);
+  if (run === undefined) throw new Error("secretsDesk() wants a context made by the runner");
+  return {
+    env: run.io.env,
+    terminal: run.io.terminal ?? null,
+    hide(values) {
+      const [before, filter] = [run.redact, secretFilter(values.map((value) => value.reveal()))];
+      run.redact = (text) => filter(before(text));
+    },
+  };
 }
 
 /** Examples for `.addHelpText("after", examples([...]))`, each without the program's name. */
@@ -193,7 +218,7 @@ function openContext(
   const quiet = globals.quiet === true;
   const color = !json && io.stdout.isTerminal && globals.color !== false &&
     io.env("NO_COLOR") === undefined;
-  const log = openLog({ ...config.log, quiet, stderr: io.stderr, redact: run.redact });
+  const log = openLog({ ...config.log, quiet, stderr: io.stderr, redact: (text) => run.redact(text) });
   const ctx: CommandContext = {
     json,
     quiet,
@@ -218,6 +243,7 @@ function openContext(
     SECRET_VARIABLES.map((name, at) => [name, secretValues[at] === undefined ? "unset" : "set"] as const),
   );
   loaded.set(ctx, { ...loadedConfig, secrets });
+  runOf.set(ctx, run);
   return { ctx, close: log.close };
 }
 

@@ -57,6 +57,20 @@ function syncFolder(path: string): void {
   }
 }
 
+function exists(path: string): OperationError {
+  return new OperationError({
+    code: "KEY_FILE_EXISTS",
+    message: `Cannot write ${path} as a new key file: it exists`,
+    hint: "A keystore is never overwritten. Choose another --name, or move the file away yourself.",
+    exit: 2,
+  });
+}
+
+/** Before a person is asked for anything. Throws KEY_FILE_EXISTS (exit 2). */
+export function refuseExisting(path: string): void {
+  if (readKeyFile(path) !== null) throw exists(path);
+}
+
 /** Writes a file that must not exist yet. Throws KEY_FILE_EXISTS (exit 2) or KEY_FILE_UNWRITABLE (exit 1). */
 export function writeNewFile(path: string, text: string): void {
   let temporary: string | null = null;
@@ -66,14 +80,7 @@ export function writeNewFile(path: string, text: string): void {
     Deno.linkSync(temporary, path);
     syncFolder(path);
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) {
-      throw new OperationError({
-        code: "KEY_FILE_EXISTS",
-        message: `Cannot write ${path} as a new key file: it exists`,
-        hint: "A keystore is never overwritten. Choose another --name, or move the file away yourself.",
-        exit: 2,
-      });
-    }
+    if (error instanceof Deno.errors.AlreadyExists) throw exists(path);
     throw unwritable(path, error);
   } finally {
     if (temporary !== null) removeQuietly(temporary);

@@ -19,7 +19,7 @@ export interface KeyPair {
 /** Order of secp256k1: a key is between zero and this. */
 const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 /** A cost beyond geth's strongest setting is a damaged or hostile file, not a keystore. */
-const MAX_SCRYPT = { n: 2 ** 20, r: 16, p: 16 };
+const MAX_COST = { n: 2 ** 20, r: 16, p: 16, c: 10_000_000 };
 const SCRYPT_N = 2 ** 17;
 /** Of passphrases that protect a new keystore. */
 export const MIN_PASSPHRASE = 8;
@@ -138,7 +138,7 @@ function readKeystore(path: string): Keystore {
   if (!isKeystoreJson(json) || typeof address !== "string" || !/^(0x)?[0-9a-f]{40}$/i.test(address)) {
     throw damaged(path, "it is no version 3 keystore with an address");
   }
-  const within = Object.entries(MAX_SCRYPT).every(([name, most]) =>
+  const within = Object.entries(MAX_COST).every(([name, most]) =>
     kdf[name] === undefined || (typeof kdf[name] === "number" && kdf[name] <= most)
   );
   if (!within) throw damaged(path, "its key derivation asks for more than any wallet does");

@@ -71,6 +71,8 @@ export interface HttpCall {
   readonly signal?: AbortSignal;
   readonly deadlineMs?: number;
   readonly retries?: number;
+  /** Beside our own: logins. Never part of a message or a log. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Told of every answer, refusals included: for ledgers of request weight. */
   readonly onResponse?: (status: number, headers: Headers) => void;
 }
@@ -78,7 +80,7 @@ export interface HttpCall {
 export interface HttpClient {
   /** Throws HttpError; resolves with the parsed body. */
   get(url: string, call?: HttpCall): Promise<unknown>;
-  /** One attempt only: a POST whose answer is lost may have worked. Throws HttpError. */
+  /** One attempt only: a POST whose answer is lost may have worked. `undefined` sends no body. Throws HttpError. */
   post(url: string, body: unknown, call?: HttpCall): Promise<unknown>;
 }
 
@@ -246,7 +248,8 @@ export function httpClient(options: HttpOptions): HttpClient {
   });
   return {
     async get(url, call = {}) {
-      const init = { method: "GET", headers: { accept: "application/json", "user-agent": USER_AGENT } };
+      const headers = { ...call.headers, accept: "application/json", "user-agent": USER_AGENT };
+      const init = { method: "GET", headers };
       const retries = call.retries ?? limits.retries;
       for (let attempt = 0;; attempt++) {
         try {
@@ -265,13 +268,10 @@ export function httpClient(options: HttpOptions): HttpClient {
       }
     },
     post(url, body, call = {}) {
-      const init = {
+      const own = { ...call.headers, accept: "application/json", "user-agent": USER_AGENT };
+      const init = body === undefined ? { method: "POST", headers: own } : {
         method: "POST",
-        headers: {
-          accept: "application/json",
-          "content-type": "application/json",
-          "user-agent": USER_AGENT,
-        },
+        headers: { ...own, "content-type": "application/json" },
         body: JSON.stringify(body),
       };
       return attemptOnce(options, attemptOf(url, init, call));
