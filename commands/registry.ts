@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { register as backtest } from "./backtest.ts";
 import { register as config } from "./config_command.ts";
 import { register as discover } from "./discover.ts";
+import { register as journal } from "./journal.ts";
 import { register as keys } from "./keys.ts";
 import { register as record } from "./record.ts";
 import { register as sim } from "./sim.ts";
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Register[] = [
   trade,
   tape,
   backtest,
+  journal,
   keys,
   sim,
   config,

@@ -1,5 +1,5 @@
 /** The journal's SQLite file: tables, guards, opening for reading and for writing. */
-import { DatabaseSync } from "node:sqlite";
+import { type Database, openDatabase } from "./sqlite.ts";
 import { OperationError } from "../../core/errors.ts";
 import { journalError } from "./errors.ts";
 import { JOURNAL_FORMAT } from "./rows.ts";
@@ -32,12 +32,12 @@ export interface WriteOptions {
 }
 
 /** Opens, and makes when it is not there, a journal for appending. Throws what `journalError()` names. */
-export function openForWriting({ path, wallet, genesis, maxBytes }: WriteOptions): DatabaseSync {
-  let db: DatabaseSync | null = null;
+export function openForWriting({ path, wallet, genesis, maxBytes }: WriteOptions): Database {
+  let db: Database | null = null;
   try {
     // SQLite would create it readable for everybody.
     Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
-    db = new DatabaseSync(path, { timeout: 2_000 });
+    db = openDatabase(path, { timeout: 2_000 });
     const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
     if (mode !== "wal") {
       throw new Error(`the file system allows journal mode ${String(mode)} only, wal is needed`);
@@ -70,7 +70,7 @@ const wrongWallet = (path: string, wallet: string, found: string) =>
   });
 
 /** The wallet of an open journal. Throws NOT_A_JOURNAL. */
-export function walletOf(db: DatabaseSync, path: string): string {
+export function walletOf(db: Database, path: string): string {
   const notOne = (detail: string) =>
     new OperationError({
       code: "NOT_A_JOURNAL",
@@ -89,7 +89,7 @@ export function walletOf(db: DatabaseSync, path: string): string {
 }
 
 /** Opens a journal for reading one consistent state; an engine may go on writing. Throws FILE_NOT_FOUND, JOURNAL_DAMAGED, .... */
-export function openForReading(path: string): DatabaseSync {
+export function openForReading(path: string): Database {
   try {
     Deno.statSync(path);
   } catch (cause) {
@@ -100,9 +100,9 @@ export function openForReading(path: string): DatabaseSync {
       cause,
     });
   }
-  let db: DatabaseSync | null = null;
+  let db: Database | null = null;
   try {
-    db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
+    db = openDatabase(path, { readOnly: true, timeout: 2_000 });
     db.exec("BEGIN");
     return db;
   } catch (cause) {

@@ -4,9 +4,9 @@
  * rows are written with synchronous NORMAL: they survive the death of the process at once, and a power cut from the next
  * synced row or checkpoint on; what such a cut takes, the venue tells again when it is asked at the start.
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Database, Statement } from "./sqlite.ts";
 import { join } from "node:path";
-import { OperationError } from "../../core/errors.ts";
+import { invariant, OperationError } from "../../core/errors.ts";
 import { canonicalJson } from "./canonical.ts";
 import { openForWriting } from "./database.ts";
 import { journalError } from "./errors.ts";
@@ -85,7 +85,7 @@ export function openJournal(options: JournalOptions): Journal {
 interface Opened {
   readonly path: string;
   readonly wallet: string;
-  readonly db: DatabaseSync;
+  readonly db: Database;
   readonly lock: WalletLock;
 }
 
@@ -95,15 +95,16 @@ export class Journal {
   readonly wallet: string;
   /** The last owner of the wallet, when it was killed: reconcile before trading. */
   readonly crashed: LockOwner | null;
-  private readonly db: DatabaseSync;
+  private readonly db: Database;
   private readonly lock: WalletLock;
-  private readonly insert: StatementSync;
+  private readonly insert: Statement;
   private seq: number;
   private hash: string;
   private synced = true;
   private sinceCheckpoint = 0;
   private failure: OperationError | null = null;
   private closed = false;
+  private checked: boolean;
 
   constructor({ path, wallet, db, lock }: Opened) {
     this.path = path;
@@ -120,6 +121,7 @@ export class Journal {
       db.close();
       throw journalError("open the journal", path, cause);
     }
+    this.checked = this.seq === 0;
   }
 
   /** Number of the last row; 0 when empty. */
@@ -150,6 +152,7 @@ export class Journal {
         message: `Cannot append to ${this.path}: it is closed`,
       });
     }
+    invariant(this.checked, "a journal is read by rows() before it is appended to");
     const text = canonicalJson(body);
     if (text.length > MAX_BODY) {
       throw new OperationError({
@@ -197,6 +200,7 @@ export class Journal {
       this.failure = damaged(this.path, damage);
       throw this.failure;
     }
+    this.checked = true;
   }
 
   /** Ends it well: the log is folded in, the wallet is free. */

@@ -1,5 +1,5 @@
 /** Is a journal whole? Walks the chain from the first row and names the first damaged one. */
-import type { DatabaseSync } from "node:sqlite";
+import type { Database } from "./sqlite.ts";
 import { OperationError } from "../../core/errors.ts";
 import { openForReading, walletOf } from "./database.ts";
 import { genesisHash, isRowKind, type JournalRow, rowHash } from "./rows.ts";
@@ -15,13 +15,13 @@ export interface Damage {
 }
 
 /** Rows in order, each checked against the chain; ends at the first damage, which it returns. */
-export function* readRows(db: DatabaseSync, wallet: string): Generator<JournalRow, Damage | null> {
+export function* readRows(db: Database, wallet: string): Generator<JournalRow, Damage | null> {
   let seq = 0;
   let previous = genesisHash(wallet);
   try {
     const rows = db.prepare("SELECT seq, t, kind, body, hash FROM rows ORDER BY seq").iterate();
     for (const found of rows) {
-      const row = found as unknown as JournalRow;
+      const row = { ...found } as unknown as JournalRow;
       if (row.seq !== seq + 1) {
         return {
           seq: seq + 1,
@@ -106,7 +106,7 @@ export function verifyJournal(path: string): Verified {
 }
 
 /** The wallet, or JOURNAL_DAMAGED when the file's own structure cannot be read. */
-export function readWallet(db: DatabaseSync, path: string): string {
+export function readWallet(db: Database, path: string): string {
   try {
     return walletOf(db, path);
   } catch (cause) {
