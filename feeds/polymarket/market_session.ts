@@ -41,6 +41,8 @@ export class MarketSession {
   private readonly shadows = new ShadowBooks();
   private readonly merge = new MarketMerge();
   private readonly sink: DecodeSink = newSink();
+  /** Tokens with a snapshot, per socket. */
+  private readonly based = new Map<number, Set<string>>();
   /** Trades of late, as they were told. */
   private readonly trades = new Set<string>();
   /** Sockets that have been asked for the whole set. */
@@ -111,6 +113,7 @@ export class MarketSession {
       this.supervisor.unwatch(token);
       this.merge.forget(token);
       this.shadows.forget(token);
+      for (const based of this.based.values()) based.delete(token);
     }
     const text = JSON.stringify({ assets_ids: removed, operation: "unsubscribe" });
     for (const link of this.supervisor.all()) if (this.asked.has(link.id)) link.send(text);
@@ -119,6 +122,7 @@ export class MarketSession {
   /** A book that REST gave in place of ours. */
   adopt(book: BookEvent): void {
     this.shadows.replace(book);
+    for (const based of this.based.values()) based.add(book.token);
   }
 
   /** Books of windows that are over may fall silent. Call about once a second. */
@@ -139,6 +143,7 @@ export class MarketSession {
 
   private gone(link: Link): void {
     this.asked.delete(link.id);
+    this.based.delete(link.id);
     this.merge.gone(link.id, this.supervisor.all().filter((one) => one !== link).length);
   }
 
@@ -192,7 +197,22 @@ export class MarketSession {
     const probe = newSink();
     const now = this.context.clock.now();
     decodeMarketMessages(messages, now, probe);
-    for (const event of probe.events) if ("token" in event) link.datum(event.token, now);
+    for (const event of probe.events) {
+      if ("token" in event && this.isBased(event, link)) link.datum(event.token, now);
+    }
+  }
+
+  /**
+   * True once a socket has sent a token's snapshot, or REST has. Changes of a book whose beginning never came are no book: the
+   * beginning is then asked for over REST, and the token counts as not shown until it is there.
+   */
+  private isBased(event: MarketEvent & { readonly token: string }, link: Link): boolean {
+    let based = this.based.get(link.id);
+    if (based === undefined) this.based.set(link.id, based = new Set());
+    if (event.type === "book") based.add(event.token);
+    if (based.has(event.token)) return true;
+    if (event.type === "bookDelta" && this.tokens.has(event.token)) this.options.onVoid([event.token]);
+    return false;
   }
 
   private finish(verdict: FrameVerdict, link: Link): FrameVerdict {
@@ -211,16 +231,20 @@ export class MarketSession {
         if (event.type === "book") this.shadows.replace(event);
         else this.shadows.change(event);
         this.merge.note(link.id, event.token, event.tExchange);
-        link.datum(event.token, event.tReceive);
-        return event.token;
+        return this.datum(event, link);
       case "tokenTrade":
       case "bestBidAsk":
       case "tickSize":
-        link.datum(event.token, event.tReceive);
-        return event.token;
+        return this.datum(event, link);
       default:
         return null;
     }
+  }
+
+  private datum(event: MarketEvent & { readonly token: string }, link: Link): string | null {
+    if (!this.isBased(event, link)) return null;
+    link.datum(event.token, event.tReceive);
+    return event.token;
   }
 }
 

@@ -163,6 +163,23 @@ Deno.test("a restart of the venue just before the next window loses no subscript
   });
 });
 
+Deno.test("changes without a snapshot make nothing live: the book is read over REST first", async () => {
+  await withLive(1_795_253_700_000 + 20_000, {}, async ({ venue, events, until }) => {
+    const { up } = listed(FIRST);
+    const isBook = (e: MarketEvent) => e.type === "book" && e.token === up;
+    await until("the first window's book", isBook);
+    const first = events.findIndex(isBook);
+    const live = events.findIndex(isState("polymarket.market", "live"));
+    assert.ok(live === -1 || live > first, "not before the snapshot");
+    await until("market live", isState("polymarket.market", "live"));
+    assert.ok(venue.booksServed > 0, "it came over REST");
+    assert.ok(
+      events.slice(0, first).some((e) => e.type === "bookDelta"),
+      "after changes that had come before",
+    );
+  }, (venue) => venue.withholdsDumps = true);
+});
+
 Deno.test("a late start recovers the strike from the replayed prints", async () => {
   await withLive(1_795_253_700_000 + 90_000, {}, async ({ until }) => {
     const strike = await until("strike", (e) => e.type === "strike");

@@ -38,6 +38,10 @@ export class MiniVenue {
   readonly absent = new Set<string>();
   /** Slugs at which the venue fails. */
   readonly broken = new Set<string>();
+  /** The market socket sends changes and no snapshots. */
+  withholdsDumps = false;
+  /** Books given over REST. */
+  booksServed = 0;
   private readonly marketSockets = new Set<WebSocket>();
   private readonly server: Deno.HttpServer<Deno.NetAddr>;
   private readonly sockets = new Set<WebSocket>();
@@ -54,6 +58,18 @@ export class MiniVenue {
     await this.server.shutdown();
   }
 
+  private book(token: string) {
+    return {
+      event_type: "book",
+      market: "0xC",
+      asset_id: token,
+      timestamp: String(this.clock.now()),
+      bids: [{ price: "0.49", size: "100" }],
+      asks: [{ price: "0.51", size: "100" }],
+      tick_size: "0.01",
+    };
+  }
+
   /** Ends every market socket, as a restart of the venue does. */
   dropMarketSockets(): void {
     for (const socket of this.marketSockets) socket.close(1001, "restart");
@@ -68,6 +84,10 @@ export class MiniVenue {
       return this.clobMarket(path.slice("/clob/clob-markets/".length));
     }
     if (path.startsWith("/clob/markets/")) return this.longMarket(path.slice("/clob/markets/".length));
+    if (path === "/clob/book" && this.withholdsDumps) {
+      this.booksServed++;
+      return Response.json(this.book(url.searchParams.get("token_id") ?? ""));
+    }
     if (path.endsWith("/klines")) return Response.json(this.klines(Number(url.searchParams.get("limit"))));
     if (path.startsWith("/binance-futures/")) return new Response("restricted location", { status: 451 });
     if (path === "/ws/market") return this.socket(request, (s) => this.market(s));
@@ -145,15 +165,7 @@ export class MiniVenue {
       const { assets_ids, operation } = JSON.parse(text) as { assets_ids: string[]; operation?: string };
       if (operation === "unsubscribe") return assets_ids.forEach((token) => tokens.delete(token));
       for (const token of assets_ids) tokens.add(token);
-      send(assets_ids.map((token) => ({
-        event_type: "book",
-        market: "0xC",
-        asset_id: token,
-        timestamp: now(),
-        bids: [{ price: "0.49", size: "100" }],
-        asks: [{ price: "0.51", size: "100" }],
-        tick_size: "0.01",
-      })));
+      if (!this.withholdsDumps) send(assets_ids.map((token) => this.book(token)));
     };
     this.every(15, socket, () => {
       const price_changes = [...tokens].map((asset_id) => ({
