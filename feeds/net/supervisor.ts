@@ -360,7 +360,8 @@ export class Supervisor {
     // A stream added meanwhile has its own deadline; until then the feed is as good as before.
     if (!open.some((link) => link.wasComplete)) {
       // What was live once is down until it is live again: old books must not pass for new ones meanwhile.
-      return this.emitState(this.metrics.firstDatumMs === null ? "connecting" : "down", "opening again", now);
+      const state = this.metrics.firstDatumMs === null ? "connecting" : "down";
+      return this.state === "connecting" ? undefined : this.emitState(state, "opening again", now);
     }
     this.metrics.firstDatumMs ??= now - this.metrics.openedMs;
     for (const slot of this.slots) if (slot.current?.complete === true) slot.attempt = 0;
