@@ -71,16 +71,24 @@ export function refuseExisting(path: string): void {
   if (readKeyFile(path) !== null) throw exists(path);
 }
 
+/** A hard link fails when the name is taken: no moment between looking and writing. */
+function takeName(temporary: string, path: string): void {
+  try {
+    Deno.linkSync(temporary, path);
+  } catch (error) {
+    throw error instanceof Deno.errors.AlreadyExists ? exists(path) : error;
+  }
+}
+
 /** Writes a file that must not exist yet. Throws KEY_FILE_EXISTS (exit 2) or KEY_FILE_UNWRITABLE (exit 1). */
 export function writeNewFile(path: string, text: string): void {
   let temporary: string | null = null;
   try {
     temporary = writeTemporary(path, text);
-    // A hard link fails when the name is taken: no moment between looking and writing.
-    Deno.linkSync(temporary, path);
+    takeName(temporary, path);
     syncFolder(path);
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) throw exists(path);
+    if (error instanceof OperationError) throw error;
     throw unwritable(path, error);
   } finally {
     if (temporary !== null) removeQuietly(temporary);
