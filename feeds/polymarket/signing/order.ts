@@ -102,6 +102,13 @@ export function amountsOf(terms: OrderTerms, tick: Price): OrderAmounts {
     throw invalid(`a price of ${formatPrice(limit)}`, `the tick is ${formatPrice(tick)}`);
   }
   const market = isMarketOrder(orderType);
+  const wanted = market && side === "buy" ? terms.spend : terms.size;
+  if (!Number.isSafeInteger(wanted) || wanted <= 0) {
+    throw invalid(
+      `${side} ${orderType}`,
+      `the amount is a whole number of millionths, current value is ${wanted}`,
+    );
+  }
   const amounts = !market
     ? limitAmounts(side, limit, terms.size)
     : side === "buy"
