@@ -98,6 +98,7 @@ export class AssetState {
     this.prices.clear();
     this.resetVolatility();
     this.price = NaN;
+    this.priceExchangeMs = -Infinity;
     this.basis = 0;
     this.basisKnown = false;
     return true;
@@ -122,6 +123,8 @@ export class AssetState {
   /** A price of the fast market at `atMs` (receive time; a bar's close time during warm-up). */
   onPrice(venue: FastVenue, value: number, atMs: number, exchangeMs: number): void {
     if (!(value > 0) || !this.take(venue)) return;
+    // Trades asked for again come after newer ones: they belong to the flow, they are not the price.
+    if (exchangeMs < this.priceExchangeMs) return;
     if (this.isImplausible(value, atMs)) return void this.implausible++;
     const second = Math.floor(atMs / 1000);
     if (!this.prices.set(second, value)) return;

@@ -495,3 +495,11 @@ Deno.test("a top with one empty side is no price", () => {
   s.asset.onTop({ ...top, bid: 99, ask: 101 });
   assert.equal(s.asset.price, 100);
 });
+
+Deno.test("a trade that comes late belongs to the flow and is not the price", () => {
+  const asset = new AssetState();
+  asset.onTrade(fastTrade(START, 100, 1, true));
+  asset.onTrade({ ...fastTrade(START + 50, 90, 3, false), tExchange: (START - 500) as Ms });
+  assert.equal(asset.price, 100);
+  assert.ok(asset.tradeFlow() < 0, "the sale counts in the flow");
+});
