@@ -61,7 +61,9 @@ function buildProgram(captured: Captured, commands: readonly Register[]): Comman
 }
 
 function usageError(error: CommanderError, command: string): OperationError {
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  // What follows the = of an option we do not know may be a secret that was meant for another place.
+  const shown = error.message.replace(/^error: /, "").replace(/(unknown option '[^'=]*=)[^\n]*'/, "$1...'");
+  const [first = "", ...rest] = shown.split("\n");
   const nearest = rest.join(" ").trim().replace(/^\(|\)$/g, "");
   const see = `See \`poly-edge ${command === "" ? "" : `${command} `}--help\`.`;
   return new OperationError({

@@ -28,6 +28,7 @@ import {
 } from "../../../feeds/polymarket/signing/reference.ts";
 import { walletBatchDigest } from "../../../feeds/polymarket/signing/wallet_batch.ts";
 import { walletsOf } from "../../../feeds/polymarket/signing/wallets.ts";
+import { orderSigner } from "../../../fixtures/exchange/typed_data.ts";
 import { AMOY_V2, AMOY_V3, BASE, KEY, NEG_RISK, OWNER, V2, V3, VECTORS, WRAPPED } from "./vectors.ts";
 
 const key = new Secret(KEY);
@@ -105,6 +106,15 @@ Deno.test("a session key's order has the plain hash, the same wrapping, and the 
     assert.deepEqual(fast, signOrderReference(fields, domain, key, OWNER));
     assert.equal(fast.hash, hash);
     assert.ok(fast.signature.includes(signOrderReference(fields, domain, key).signature.slice(2)));
+    const venueFields = {
+      ...fields,
+      salt: `${fields.salt}`,
+      makerAmount: `${fields.makerAmount}`,
+      takerAmount: `${fields.takerAmount}`,
+      timestamp: `${fields.timestamp}`,
+      side: fields.side === "buy" ? 0 : 1,
+    } as const;
+    assert.deepEqual(orderSigner(venueFields, fast.signature, domain), { address: OWNER, session: true });
   }
 });
 
