@@ -32,6 +32,10 @@ function positions(recorder: SessionRecorder): PositionRow[] {
   });
 }
 
+/** The oracle states 18 decimals; a person reads six. The exact text stays in the session's data. */
+const readable = (strike: string | null): string | null =>
+  strike === null ? null : strike.replace(/(\.\d{6})\d+$/, "$1");
+
 function model(ctx: CommandContext, input: SessionReportInput): SessionReport {
   const { recorder } = input;
   const { engine } = recorder;
@@ -68,7 +72,7 @@ function model(ctx: CommandContext, input: SessionReportInput): SessionReport {
     equity: recorder.series.equity,
     charts: recorder.series.result(),
     latency: recorder.latency.report(),
-    windows: recorder.windowRows(),
+    windows: recorder.windowRows().map((row) => ({ ...row, strike: readable(row.strike) })),
     notSent: counts.map(([code, count]) => ({ code, count, meaning: gateMeaning(code) })),
     positions: positions(recorder),
     fills: recorder.fills,
