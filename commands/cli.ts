@@ -60,9 +60,18 @@ function buildProgram(captured: Captured, commands: readonly Register[]): Comman
   return program;
 }
 
+/** A word long enough to be a key or a passphrase is not repeated when it stands where no such word belongs. */
+const LONGEST_COMMAND = 20;
+
 function usageError(error: CommanderError, command: string): OperationError {
-  // What follows the = of an option we do not know may be a secret that was meant for another place.
-  const shown = error.message.replace(/^error: /, "").replace(/(unknown option '[^'=]*=)[^\n]*'/, "$1...'");
+  // Words in a wrong place may be secrets that were meant for another one: they are counted, not shown.
+  const shown = error.message.replace(/^error: /, "")
+    .replace(/(unknown option '[^'=]*=)[^\n]*'/, "$1...'")
+    .replace(/(but got \d+)[\s\S]*$/, "$1")
+    .replace(
+      /(unknown command )'([^\n]*)'/,
+      (whole, lead: string, word: string) => word.length > LONGEST_COMMAND ? `${lead}'...'` : whole,
+    );
   const [first = "", ...rest] = shown.split("\n");
   const nearest = rest.join(" ").trim().replace(/^\(|\)$/g, "");
   const see = `See \`poly-edge ${command === "" ? "" : `${command} `}--help\`.`;
@@ -89,6 +98,15 @@ function commanderOutcome(error: CommanderError, command: string, captured: Capt
   return { command, error: usageError(error, command) };
 }
 
+/** A private key given as the value of some option is not repeated. */
+function withoutKeys(error: OperationError): Pick<OperationError, "message" | "details"> {
+  const mask = (text: string) => text.replace(/\b(0x)?[0-9a-fA-F]{64}\b/g, "...");
+  const details = Object.entries(error.details).map(([key, value]) =>
+    [key, typeof value === "string" ? mask(value) : value] as const
+  );
+  return { message: mask(error.message), details: Object.fromEntries(details) };
+}
+
 interface ErrorBody {
   readonly code: string;
   readonly message: string;
@@ -101,7 +119,8 @@ function errorBody(
   debug: boolean,
 ): { body: ErrorBody; exit: ExitCode; stack: string | null } {
   if (error instanceof OperationError) {
-    const { code, message, hint, details, exit } = error;
+    const { code, hint, exit } = error;
+    const { message, details } = code === "USAGE" ? withoutKeys(error) : error;
     // A failure whose author left the exit at 0 is a failure all the same.
     return {
       body: { code, message, ...(hint === undefined ? {} : { hint }), details },

@@ -1,7 +1,7 @@
 /** `poly-edge config show` and `config path`: what the configuration is and where each value came from. */
 import type { Command } from "commander";
 import type { CommandContext, CommandResult } from "./command.ts";
-import type { Origin } from "./config/load.ts";
+import { type Origin, withoutCredentials } from "./config/load.ts";
 import { facts, paint, table } from "./output.ts";
 import { attach, configOf, examples } from "./run.ts";
 
@@ -9,7 +9,7 @@ import { attach, configOf, examples } from "./run.ts";
 export function register(program: Command): void {
   const config = program.command("config").description(
     "show the configuration and where each value came from",
-  );
+  ).addHelpText("after", examples(["config show", "config path"]));
   attach(
     config.command("show")
       .description("every key, its value, and the flag, variable, profile or file that set it")
@@ -36,12 +36,8 @@ export function register(program: Command): void {
 const originText = (origin: Origin): string =>
   origin.source === "default" ? "default" : `${origin.source}: ${origin.name}`;
 
-/** `user:password@` of a proxy URL is nobody's business. */
-function shownValue(key: string, value: unknown): unknown {
-  if (key !== "network.proxy" || typeof value !== "string" || !URL.canParse(value)) return value;
-  const url = new URL(value);
-  return url.password === "" ? value : value.replace(`:${url.password}@`, ":***@");
-}
+const shownValue = (key: string, value: unknown): unknown =>
+  key === "network.proxy" ? withoutCredentials(value) : value;
 
 function show(ctx: CommandContext): Promise<CommandResult> {
   const { values, origins, file, profile, dataDir, secrets } = configOf(ctx);

@@ -13,7 +13,11 @@ import { attach, examples } from "./run.ts";
 
 /** Adds `journal verify`, `journal export`. */
 export function register(program: Command): void {
-  const journal = program.command("journal").description("the journal of orders: verify it, export it");
+  const journal = program.command("journal").description("the journal of orders: verify it, export it")
+    .addHelpText(
+      "after",
+      examples(["journal verify", "journal export 0xf39f...2266.sqlite --format csv --out orders.csv"]),
+    );
   attach(
     journal.command("verify")
       .description("check the hash chain of journals; names the first damaged row")

@@ -163,8 +163,12 @@ function flagsOf(
   return [...sets, ...global, ...own];
 }
 
-function proxyPassword(proxy: string): string | undefined {
-  return URL.canParse(proxy) ? new URL(proxy).password : undefined;
+/** The password of a proxy URL as it was written and as a URL spells it: either may turn up in a message. */
+function proxyPasswords(proxy: string): (string | undefined)[] {
+  const written = /\/\/[^/@]*?:([^@]*)@/.exec(proxy)?.[1];
+  return [written, URL.canParse(proxy) ? new URL(proxy).password : undefined].map((text) =>
+    text === "" ? undefined : text
+  );
 }
 
 /** The venue of a context, asked once. */
@@ -213,7 +217,7 @@ function openContext(
   run.venue = config.venue;
   run.logLevel = config.log.level;
   const secretValues = SECRET_VARIABLES.map((name) => io.env(name));
-  run.redact = secretFilter([...secretValues, proxyPassword(config.network.proxy)]);
+  run.redact = secretFilter([...secretValues, ...proxyPasswords(config.network.proxy)]);
   const json = globals.json === true;
   const quiet = globals.quiet === true;
   const color = !json && io.stdout.isTerminal && globals.color !== false &&

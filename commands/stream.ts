@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { FeedName, MarketEvent } from "../core/events.ts";
 import { BasisMonitor } from "../core/market/basis_monitor.ts";
+import { OperationError } from "../core/errors.ts";
 import { ms } from "../core/units.ts";
 import type { Clock } from "../feeds/clock.ts";
 import { LIVE_FEEDS, type LiveFeedName, type LiveFeeds, openLive } from "../feeds/live.ts";
@@ -103,6 +104,30 @@ async function until(
   }
 }
 
+/** Says which feeds are not live; nothing at all from any of them is a failure, unless somebody stopped it early. */
+function judge(ctx: CommandContext, all: readonly (readonly [string, FeedSummary])[]): void {
+  const silent = all.filter(([, summary]) => summary.frames === 0);
+  for (const [feed, summary] of all) {
+    if (summary.state === "live") continue;
+    ctx.warn({
+      code: "FEED_NOT_LIVE",
+      message: `${feed} is ${summary.state}: ${summary.detail || "no datum"}`,
+    });
+  }
+  if (silent.length < all.length || ctx.signal.aborted) return;
+  const refused = silent.find(([, summary]) => /^(AUTH_REFUSED|GEO_BLOCKED)/.test(summary.detail));
+  throw new OperationError({
+    code: refused === undefined ? "STREAM_EMPTY" : "STREAM_REFUSED",
+    message: `Cannot stream ${silent.map(([feed]) => feed).join(", ")}: ${
+      refused?.[1].detail ?? "no datum arrived in the time given"
+    }`,
+    hint: refused === undefined
+      ? "Give it more time with --for, or check the network and --proxy."
+      : "Check the API credentials and whether this place may use the venue.",
+    exit: refused === undefined ? 1 : 4,
+  });
+}
+
 async function stream(
   ctx: CommandContext,
   _args: string[],
@@ -122,6 +147,13 @@ async function stream(
   }
   const network = openNetwork(ctx.config.network.proxy);
   let live: LiveFeeds | null = null;
+  // A stop ends the opening; once open, the feeds are closed after they were summed up, so that "down" means down.
+  const opening = new AbortController();
+  const onStop = () => {
+    if (live === null) opening.abort(ctx.signal.reason);
+  };
+  ctx.signal.addEventListener("abort", onStop, { once: true });
+  if (ctx.signal.aborted) onStop();
   let venueClock: VenueClock | null = null;
   let redrawer: ReturnType<typeof setInterval> | undefined;
   try {
@@ -141,7 +173,7 @@ async function stream(
       feeds,
       network,
       log: viewLog(ctx, notes),
-      signal: ctx.signal,
+      signal: opening.signal,
       // Clock events are the engine's heartbeat and nobody's feed.
       clockEveryMs: 1000,
       onEvents: (events) => {
@@ -171,8 +203,10 @@ async function stream(
       ...venueClock.data(),
       basis: monitor.snapshot(),
     };
+    judge(ctx, summaries(live));
     return { data, ...(ctx.interactive ? {} : { text }) };
   } finally {
+    ctx.signal.removeEventListener("abort", onStop);
     clearInterval(redrawer);
     await live?.close();
     await venueClock?.close();

@@ -20,7 +20,11 @@ import { attach, examples } from "./run.ts";
 
 /** Adds `tape import`, `tape info`, `tape verify`, `tape export`. */
 export function register(program: Command): void {
-  const tape = program.command("tape").description("recordings: import, look at, verify, export");
+  const tape = program.command("tape").description("recordings: import, look at, verify, export")
+    .addHelpText(
+      "after",
+      examples(["tape import recordings --out tapes", "tape info tapes/*", "tape verify tapes/*"]),
+    );
   attach(
     tape.command("import")
       .description("turn recordings of others into tapes; reference prices are joined by time")

@@ -122,7 +122,8 @@ async function trade(
     paper: paperOptions(ctx.config),
     monotonicUs: () => performance.now() * 1000,
     writeDecision: (line) => files.writeDecision(line),
-    onSettled: (slug) => ctx.log.info("window settled", { slug, pnl: formatUsdc(recorder.pnl().final) }),
+    onSettled: (slug) =>
+      ctx.log.info("window settled", { slug, sessionPnl: formatUsdc(recorder.pnl().final) }),
   });
   try {
     const feeds = source.kind === "live"

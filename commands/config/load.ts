@@ -237,6 +237,10 @@ function nested(layer: Layer): Record<string, unknown> {
   return root;
 }
 
+/** `user:password@` of a URL is nobody's business, also where the URL is wrong. */
+export const withoutCredentials = (value: unknown): unknown =>
+  typeof value === "string" ? value.replace(/\/\/[^/\s]*@/, "//***@") : value;
+
 function check(merged: Layer): Config {
   const parsed = configSchema.safeParse(nested(merged));
   if (parsed.success) return parsed.data;
@@ -244,7 +248,12 @@ function check(merged: Layer): Config {
     const path = issue.path.join(".");
     const key = [...merged.keys()].find((name) => path === name || path.startsWith(`${name}.`)) ?? path;
     const entry = merged.get(key);
-    return { key, value: entry?.value, from: entry?.origin.name ?? "", problem: issue.message };
+    return {
+      key,
+      value: withoutCredentials(entry?.value),
+      from: entry?.origin.name ?? "",
+      problem: issue.message,
+    };
   });
   const first = problems[0];
   throw invalid(

@@ -83,7 +83,7 @@ const logSection = z.strictObject({
 
 const networkSection = z.strictObject({
   /** Proxy URL for sockets and HTTP; empty: none. */
-  proxy: z.string().refine((text) => text === "" || PROXY_PATTERN.test(text), {
+  proxy: z.string().refine((text) => text === "" || PROXY_PATTERN.test(text) && URL.canParse(text), {
     error: "must be http://host:port, https://host:port or socks5://host:port",
   }).default(""),
 });

@@ -30,7 +30,8 @@ export function keystorePath(dataDir: string, name: string): string {
   if (!/^[A-Za-z0-9_-]{1,40}$/.test(name)) {
     throw new OperationError({
       code: "USAGE",
-      message: `Cannot use ${name} as the name of a key: must be 1 to 40 letters, digits, - or _`,
+      message:
+        `Cannot use a text of ${name.length} characters as the name of a key: must be 1 to 40 letters, digits, - or _`,
       hint: "For example: --name hot",
       exit: 2,
     });

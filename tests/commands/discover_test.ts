@@ -168,3 +168,19 @@ Deno.test("stream ends at once and whole when it is stopped", async () => {
     assert.ok(envelope.data.feeds["binance.spot"]!.frames > 0);
   });
 });
+
+Deno.test("a stopped stream sums up feeds as they were, not as the stop left them", async () => {
+  await withSim(async (venue) => {
+    const stop = new AbortController();
+    const running = poly(["stream", "--venue", venue, "--asset", "btc", "--json"], {
+      commands,
+      signal: stop.signal,
+    });
+    setTimeout(() => stop.abort(new DOMException("stopped", "AbortError")), 1500);
+    const ran = await running;
+    assert.equal(ran.code, 0, ran.err);
+    const feeds = ran.envelope?.data?.["feeds"] as Record<string, { state: string; frames: number }>;
+    const live = Object.values(feeds).filter((feed) => feed.state === "live");
+    assert.ok(live.length >= 4, JSON.stringify(feeds));
+  });
+});

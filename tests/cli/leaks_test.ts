@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { poly } from "./harness.ts";
+
+/** The public first key of Hardhat and Anvil. */
+const KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+const PHRASE = "Correct-Horse-Battery-9";
+
+Deno.test("a key or passphrase typed in the wrong place is not printed back", async () => {
+  const misplaced = [
+    ["keys", "import", KEY],
+    ["keys", "show", PHRASE],
+    ["keys", KEY],
+    ["keys", PHRASE],
+    [KEY],
+    ["keys", "new", "--name", KEY],
+    ["keys", "derive-api", "--nonce", KEY],
+    ["keys", "import", "--key-fd", KEY],
+  ];
+  for (const argv of misplaced) {
+    for (const more of [[], ["--json"]]) {
+      const ran = await poly([...argv, ...more]);
+      assert.equal(ran.code, 2, argv.slice(0, 2).join(" "));
+      assert.doesNotMatch(ran.out + ran.err, /ac0974|Correct-Horse/, argv.slice(0, 2).join(" "));
+    }
+  }
+});
+
+Deno.test("a proxy's password is never shown, whatever is wrong with its URL", async () => {
+  const proxies = [
+    "http://u:sekret@foo:x",
+    "http://u:sekret@foo:99999",
+    "ftp://u:sekret@127.0.0.1:9",
+    "http://u:sekret@h:9/path",
+    "http://u:se^sekret|@127.0.0.1:9",
+    "http://u:sekret@127.0.0.1:9",
+  ];
+  for (const proxy of proxies) {
+    const ran = await poly(["--proxy", proxy, "config", "show", "--json"]);
+    assert.ok(ran.code === 0 || ran.envelope?.error?.code === "CONFIG_INVALID", `${proxy}: ${ran.err}`);
+    assert.doesNotMatch(ran.out + ran.err, /sekret/, proxy);
+  }
+});
