@@ -4,6 +4,7 @@
  * the same intents, whoever produces the events and whoever executes the intents.
  */
 import type {
+  AccountEvent,
   Event,
   ExecutionEvent,
   FeedName,
@@ -87,6 +88,8 @@ export class Engine {
   readonly assets = new Map<Asset, AssetState>(ASSETS.map((asset) => [asset, new AssetState()]));
   readonly feeds = new Map<FeedName, FeedState>();
   readonly orders = new Map<string, Order>();
+  /** Orders that are over, of windows that are not forgotten. */
+  readonly ended = new Map<string, Order>();
   readonly notSent = new Map<string, number>();
   readonly rejected = new Map<string, number>();
   latch: "DRAWDOWN_LATCH" | "LOSS_STREAK_LATCH" | null = null;
@@ -148,7 +151,12 @@ export class Engine {
       case "orderRejected":
       case "fill":
       case "orderDone":
+      case "orderUnknown":
+      case "fillStage":
         this.applyExecution(event);
+        return NO_INTENTS;
+      case "account":
+        this.applyAccount(event);
         return NO_INTENTS;
       case "stop":
         this.stopped = true;
@@ -294,10 +302,18 @@ export class Engine {
     this.updateStops();
   }
 
-  private applyExecution(event: ExecutionEvent): void {
-    const order = this.orders.get(event.orderId);
+  private applyExecution(event: Exclude<ExecutionEvent, AccountEvent>): void {
+    if (event.type === "fillStage") {
+      if (event.stage === "final") this.portfolio.confirm(event.fillId);
+      else this.portfolio.undo(event.fillId);
+      return this.updateStops();
+    }
+    const order = this.orders.get(event.orderId) ?? this.ended.get(event.orderId);
     if (order === undefined) return void this.unknownTokens++;
     switch (event.type) {
+      case "orderUnknown":
+        if (isOpen(order)) order.state = "unknown";
+        return;
       case "orderAccepted":
         if (isOpen(order)) order.state = event.status === "delayed" ? "held" : "live";
         return;
@@ -305,14 +321,27 @@ export class Engine {
         order.state = "rejected";
         order.reason = event.code;
         bump(event.code === "INTENT_EXPIRED" ? this.notSent : this.rejected, event.code);
-        return void this.orders.delete(event.orderId);
+        return this.end(order);
       case "fill":
         return this.applyFill(order, event);
       case "orderDone":
         order.state = "done";
         order.reason = event.reason;
-        return void this.orders.delete(event.orderId);
+        return this.end(order);
     }
+  }
+
+  /** Kept until its window is forgotten: a fill may be told after the end of its order. */
+  private end(order: Order): void {
+    const { orderId } = order.intent;
+    if (this.orders.delete(orderId)) this.ended.set(orderId, order);
+  }
+
+  /** What this session's orders do not explain moves equity and its peak alike: it is neither profit nor loss. */
+  private applyAccount(event: AccountEvent): void {
+    const before = this.equity();
+    this.portfolio.applyAccount(event);
+    this.peakEquity = (this.peakEquity + this.equity() - before) as Usdc;
   }
 
   private applyFill(order: Order, event: FillEvent): void {
@@ -359,7 +388,10 @@ export class Engine {
   }
 
   private forget(window: WindowState): void {
-    this.windows.delete(window.instrument.conditionId);
+    const { conditionId } = window.instrument;
+    this.windows.delete(conditionId);
+    this.portfolio.forget(conditionId);
+    for (const [id, order] of this.ended) if (order.intent.conditionId === conditionId) this.ended.delete(id);
     this.tokens.delete(window.instrument.upToken);
     this.tokens.delete(window.instrument.downToken);
   }
@@ -430,6 +462,7 @@ export class Engine {
       stopped: this.stopped,
       latch: this.latch,
       tradeBase: this.credit > 0 ? this.options.bankroll : this.equity(),
+      sellable: this.portfolio.sellableOf(intent.token),
       ...exposureOf(intent.conditionId, this.orders.values(), this.portfolio),
     });
   }

@@ -239,6 +239,8 @@ export interface FillEvent extends Timed {
   readonly cash: Usdc;
   readonly fee: Usdc;
   readonly liquidity: "taker" | "maker";
+  /** Matched, and not money yet: a `fillStage` follows. */
+  readonly provisional?: true;
 }
 /** Nothing more will happen to the order. */
 export interface OrderDoneEvent extends Timed {
@@ -246,7 +248,50 @@ export interface OrderDoneEvent extends Timed {
   readonly orderId: string;
   readonly reason: "filled" | "cancelled" | "killed" | "expired" | "market-closed";
 }
-export type ExecutionEvent = OrderAcceptedEvent | OrderRejectedEvent | FillEvent | OrderDoneEvent;
+/** Nobody knows what became of the order: it keeps its budget until the venue has been asked. */
+export interface OrderUnknownEvent extends Timed {
+  readonly type: "orderUnknown";
+  readonly orderId: string;
+  readonly reason: string;
+}
+/** A fill that was told before became money, or never did: `undone` takes it back exactly. */
+export interface FillStageEvent extends Timed {
+  readonly type: "fillStage";
+  readonly orderId: string;
+  readonly fillId: string;
+  readonly stage: "final" | "undone";
+}
+/** Shares that are ours without an order of this session: held before it began, or another program's purchase. */
+export interface AdoptedPosition {
+  readonly token: string;
+  readonly conditionId: string;
+  readonly outcome: Outcome;
+  /** Added to what is held; never negative. */
+  readonly shares: Shares;
+  /** What they cost with fees, or their payout when nobody knows. */
+  readonly cost: Usdc;
+}
+/**
+ * The account changed by something other than this session's orders: the start (what is there), a deposit, a late fill of
+ * an earlier run's order, orders of other programs.
+ */
+export interface AccountEvent extends Timed {
+  readonly type: "account";
+  /** Added to cash; negative for money that left. */
+  readonly cashChange: Usdc;
+  readonly adopted: readonly AdoptedPosition[];
+  /** pUSD blocked by orders this session did not make; replaces what was said before. */
+  readonly reserved: readonly { readonly conditionId: string; readonly cost: Usdc }[];
+  readonly reason: string;
+}
+export type ExecutionEvent =
+  | OrderAcceptedEvent
+  | OrderRejectedEvent
+  | FillEvent
+  | OrderDoneEvent
+  | OrderUnknownEvent
+  | FillStageEvent
+  | AccountEvent;
 
 export type Event = MarketEvent | ExecutionEvent;
 

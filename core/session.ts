@@ -5,8 +5,17 @@
  */
 import type { Engine } from "./engine.ts";
 import type { Event, ExecutionEvent, Intent, MarketEvent } from "./events.ts";
-import type { PaperExchange } from "./exchange/paper_exchange.ts";
 import { type Ms, ms } from "./units.ts";
+
+/** Where intents go and answers come from: the simulated exchange, or a gateway to the real one. */
+export interface ExchangePort {
+  /** Sees every market event before the engine does. */
+  observe(event: MarketEvent): void;
+  /** Answers that are known at `now`, oldest first; called until there are none. */
+  advance(now: Ms): readonly ExecutionEvent[];
+  /** Takes an intent. Does not wait for anything: what came of it is told by `advance()`. */
+  submit(intent: Intent, now: Ms): void;
+}
 
 export interface SessionHooks {
   readonly onIntent?: (intent: Intent, now: Ms) => void;
@@ -20,7 +29,7 @@ export class Session {
 
   constructor(
     readonly engine: Engine,
-    readonly exchange: PaperExchange,
+    readonly exchange: ExchangePort,
     private readonly hooks: SessionHooks = {},
   ) {}
 

@@ -130,6 +130,7 @@ export class SessionRecorder {
 
   private execution(event: ExecutionEvent): void {
     if (event.type === "fill") return this.fill(event);
+    if (event.type === "account" || event.type === "fillStage") return;
     const sentAt = this.sentAt.get(event.orderId);
     if (sentAt === undefined) return;
     this.latency.record("acknowledge", (event.tReceive - sentAt) * 1000);
@@ -138,7 +139,7 @@ export class SessionRecorder {
 
   private fill(event: FillEvent): void {
     this.fillCount++;
-    const order = this.engine.orders.get(event.orderId);
+    const order = this.engine.orders.get(event.orderId) ?? this.engine.ended.get(event.orderId);
     const record = order === undefined ? undefined : this.windows.get(order.intent.conditionId);
     if (order === undefined || record === undefined || this.fills.length >= MAX_FILLS) return;
     this.series.fill(record.instrument.slug);

@@ -4,7 +4,8 @@ import { takerFeeUp, worstFeePrice } from "../market/fees.ts";
 import type { FeeSchedule } from "../market/instrument.ts";
 import { type Ms, mulDivCeil, notionalUp, type Shares, type Usdc } from "../units.ts";
 
-export type OrderState = "sent" | "held" | "live" | "done" | "rejected";
+/** `unknown`: sent, and nobody knows what became of it; still open. */
+export type OrderState = "sent" | "unknown" | "held" | "live" | "done" | "rejected";
 
 export interface Order {
   readonly intent: SubmitIntent;

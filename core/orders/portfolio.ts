@@ -2,7 +2,7 @@
  * What is owned: cash, positions at cost, realised profit by window. All in integer millionths, so that the sum of the
  * windows' results equals the change of cash to the last digit once everything is settled.
  */
-import type { FillEvent } from "../events.ts";
+import type { AccountEvent, AdoptedPosition, FillEvent } from "../events.ts";
 import type { Outcome } from "../market/instrument.ts";
 import { SIZE_STEP } from "../market/rounding.ts";
 import { type Ms, mulDivFloor, type Price, PRICE_ONE, type Shares, type Usdc } from "../units.ts";
@@ -44,6 +44,32 @@ export interface WindowResult {
 
 const add = (a: Usdc, b: number): Usdc => (a + b) as Usdc;
 
+/** A sale that is matched and not confirmed. */
+export interface PendingSale {
+  readonly conditionId: string;
+  /** Cost with fees of the shares that were sold. */
+  readonly cost: Usdc;
+  readonly proceeds: Usdc;
+}
+
+/** What moved a window's account, in order: kept until the window is forgotten, so that any of it can be taken back. */
+type Entry =
+  | { readonly kind: "fill"; readonly fill: FillEvent; readonly outcome: Outcome }
+  | { readonly kind: "late"; readonly fill: FillEvent; readonly outcome: Outcome; readonly winner: Outcome }
+  | { readonly kind: "adopted"; readonly position: AdoptedPosition }
+  | { readonly kind: "settled"; readonly winner: Outcome; readonly at: Ms };
+
+interface Pending {
+  readonly conditionId: string;
+  readonly token: string;
+  /** Shares of a BUY that are not settled. */
+  readonly bought: Shares;
+  /** Of a SELL: what the shares had cost, and what they bring. */
+  cost: Usdc;
+  readonly proceeds: Usdc;
+  readonly sells: boolean;
+}
+
 export class Portfolio {
   cash: Usdc;
   realised: Usdc = 0 as Usdc;
@@ -53,6 +79,13 @@ export class Portfolio {
   readonly trades: TradeResult[] = [];
   /** Losing trades in a row, newest last. */
   lossStreak = 0;
+  /** pUSD blocked by orders that are not this session's. */
+  reserved: AccountEvent["reserved"] = [];
+  private readonly entries = new Map<string, Entry[]>();
+  private readonly pending = new Map<string, Pending>();
+  /** Cash that each window's entries moved. */
+  private readonly flows = new Map<string, Usdc>();
+  private replaying = false;
 
   constructor(readonly initialCash: Usdc) {
     this.cash = initialCash;
@@ -76,6 +109,117 @@ export class Portfolio {
     return result;
   }
 
+  /** Shares of a token that are settled: what the venue lets be sold. */
+  sellableOf(token: string): Shares {
+    let unsettled = 0;
+    for (const pending of this.pending.values()) if (pending.token === token) unsettled += pending.bought;
+    return Math.max(0, this.sharesOf(token) - unsettled) as Shares;
+  }
+
+  pendingSales(): PendingSale[] {
+    const sales: PendingSale[] = [];
+    for (const pending of this.pending.values()) if (pending.sells) sales.push(pending);
+    return sales;
+  }
+
+  applyFill(fill: FillEvent, conditionId: string, outcome: Outcome): void {
+    this.apply(conditionId, { kind: "fill", fill, outcome });
+  }
+
+  /**
+   * A fill that was made before its window was resolved and told after it. The venue has paid out what was bought and
+   * not what was sold; our settlement, which did not know of it, is put right in cash and in the window's result.
+   */
+  applyLateFill(fill: FillEvent, conditionId: string, outcome: Outcome, winner: Outcome): void {
+    this.apply(conditionId, { kind: "late", fill, outcome, winner });
+  }
+
+  /** Pays out a window: winning shares are worth one pUSD, the others nothing. Idempotent. */
+  settle(conditionId: string, winner: Outcome, at: Ms): void {
+    const settled = this.entries.get(conditionId)?.some((entry) => entry.kind === "settled") ?? false;
+    if (!settled) this.apply(conditionId, { kind: "settled", winner, at });
+  }
+
+  /** Money and shares that came or went without an order of this session. */
+  applyAccount(event: AccountEvent): void {
+    this.cash = add(this.cash, event.cashChange);
+    this.reserved = event.reserved;
+    for (const position of event.adopted) this.apply(position.conditionId, { kind: "adopted", position });
+  }
+
+  /** The fill is money now. Unknown ids are ignored. */
+  confirm(fillId: string): void {
+    this.pending.delete(fillId);
+  }
+
+  /** Takes a fill back: the window's account is what it would be had the fill never been. Unknown ids are ignored. */
+  undo(fillId: string): void {
+    for (const [conditionId, entries] of this.entries) {
+      const at = entries.findIndex((entry) =>
+        (entry.kind === "fill" || entry.kind === "late") && entry.fill.fillId === fillId
+      );
+      if (at < 0) continue;
+      this.pending.delete(fillId);
+      const kept = entries.toSpliced(at, 1);
+      this.clear(conditionId);
+      this.replaying = true;
+      for (const entry of kept) this.apply(conditionId, entry);
+      this.replaying = false;
+      this.trades.sort((a, b) => a.closedAtMs - b.closedAtMs);
+      const lastWin = this.trades.findLastIndex((trade) => trade.pnl >= 0);
+      this.lossStreak = this.trades.length - 1 - lastWin;
+      return;
+    }
+  }
+
+  /** Nothing more can happen in the window: its fills can no longer be taken back. */
+  forget(conditionId: string): void {
+    this.entries.delete(conditionId);
+    this.flows.delete(conditionId);
+    for (const [id, pending] of this.pending) {
+      if (pending.conditionId === conditionId) this.pending.delete(id);
+    }
+  }
+
+  /** Takes all of a window's entries out again. */
+  private clear(conditionId: string): void {
+    const result = this.window(conditionId);
+    this.cash = add(this.cash, -(this.flows.get(conditionId) ?? 0));
+    this.realised = add(this.realised, -result.pnl);
+    this.feesPaid = add(this.feesPaid, -result.fees);
+    this.windows.delete(conditionId);
+    this.flows.delete(conditionId);
+    this.entries.delete(conditionId);
+    for (const position of [...this.positions.values()]) {
+      if (position.conditionId === conditionId) this.positions.delete(position.token);
+    }
+    const trades = this.trades.filter((trade) => trade.conditionId !== conditionId);
+    this.trades.length = 0;
+    this.trades.push(...trades);
+  }
+
+  private apply(conditionId: string, entry: Entry): void {
+    let entries = this.entries.get(conditionId);
+    if (entries === undefined) this.entries.set(conditionId, entries = []);
+    entries.push(entry);
+    const before = this.cash;
+    switch (entry.kind) {
+      case "fill":
+        this.fill(entry.fill, conditionId, entry.outcome);
+        break;
+      case "late":
+        this.lateFill(entry.fill, conditionId, entry.outcome, entry.winner);
+        break;
+      case "adopted":
+        this.adopt(entry.position);
+        break;
+      case "settled":
+        this.payOut(conditionId, entry.winner, entry.at);
+        break;
+    }
+    this.flows.set(conditionId, add(this.flows.get(conditionId) ?? 0 as Usdc, this.cash - before));
+  }
+
   private count(fill: FillEvent, conditionId: string): WindowResult {
     const window = this.window(conditionId);
     window.fills++;
@@ -85,25 +229,11 @@ export class Portfolio {
     return window;
   }
 
-  /**
-   * A fill that was made before its window was resolved and told after it. The venue has paid out what was bought and
-   * not what was sold; our settlement, which did not know of it, is put right in cash and in the window's result.
-   */
-  applyLateFill(fill: FillEvent, conditionId: string, outcome: Outcome, winner: Outcome): void {
-    const window = this.count(fill, conditionId);
-    const payout = outcome === winner ? notional(fill.size, PRICE_ONE) : 0;
-    const pnl = (fill.side === "buy" ? payout - fill.cash : fill.cash - payout) - fill.fee;
-    this.cash = add(this.cash, pnl);
-    window.pnl = add(window.pnl, pnl);
-    this.realised = add(this.realised, pnl);
-  }
-
-  applyFill(fill: FillEvent, conditionId: string, outcome: Outcome): void {
-    const window = this.count(fill, conditionId);
-    let position = this.positions.get(fill.token);
+  private positionFor(token: string, conditionId: string, outcome: Outcome): Position {
+    let position = this.positions.get(token);
     if (position === undefined) {
       position = {
-        token: fill.token,
+        token,
         conditionId,
         outcome,
         shares: 0 as Shares,
@@ -112,14 +242,37 @@ export class Portfolio {
         sold: 0 as Usdc,
         open: false,
       };
-      this.positions.set(fill.token, position);
+      this.positions.set(token, position);
     }
+    return position;
+  }
+
+  private adopt({ token, conditionId, outcome, shares, cost }: AdoptedPosition): void {
+    const position = this.positionFor(token, conditionId, outcome);
+    position.shares = (position.shares + shares) as Shares;
+    position.cost = add(position.cost, cost);
+    position.open = true;
+  }
+
+  private lateFill(fill: FillEvent, conditionId: string, outcome: Outcome, winner: Outcome): void {
+    const window = this.count(fill, conditionId);
+    const payout = outcome === winner ? notional(fill.size, PRICE_ONE) : 0;
+    const pnl = (fill.side === "buy" ? payout - fill.cash : fill.cash - payout) - fill.fee;
+    this.cash = add(this.cash, pnl);
+    window.pnl = add(window.pnl, pnl);
+    this.realised = add(this.realised, pnl);
+  }
+
+  private fill(fill: FillEvent, conditionId: string, outcome: Outcome): void {
+    const window = this.count(fill, conditionId);
+    const position = this.positionFor(fill.token, conditionId, outcome);
     if (fill.side === "buy") {
       this.cash = add(this.cash, -fill.cash - fill.fee);
       position.shares = (position.shares + fill.size) as Shares;
       position.cost = add(position.cost, fill.cash);
       position.fees = add(position.fees, fill.fee);
       position.open = true;
+      if (fill.provisional) this.hold(fill, conditionId, 0 as Usdc);
       return;
     }
     this.cash = add(this.cash, fill.cash - fill.fee);
@@ -130,13 +283,32 @@ export class Portfolio {
     position.shares = (position.shares - size) as Shares;
     position.cost = add(position.cost, -cost);
     position.fees = add(position.fees, -fees);
+    if (fill.provisional) this.hold(fill, conditionId, (cost + fees) as Usdc);
     // A market BUY gets four decimals of shares and a SELL gives two: what cannot be sold must not keep a trade open.
     if (position.shares < SIZE_STEP) this.endTrade(position, fill.tReceive, false);
     if (position.shares === 0) this.positions.delete(position.token);
   }
 
-  /** Pays out a window: winning shares are worth one pUSD, the others nothing. Idempotent. */
-  settle(conditionId: string, winner: Outcome, at: Ms): void {
+  /** Remembers a fill that is not confirmed; one that was confirmed meanwhile is not held again when entries are replayed. */
+  private hold(fill: FillEvent, conditionId: string, cost: Usdc): void {
+    const known = this.pending.get(fill.fillId);
+    if (known !== undefined) {
+      known.cost = cost;
+      return;
+    }
+    if (this.replaying) return;
+    const sells = fill.side === "sell";
+    this.pending.set(fill.fillId, {
+      conditionId,
+      token: fill.token,
+      bought: sells ? 0 as Shares : fill.size,
+      cost,
+      proceeds: (sells ? fill.cash - fill.fee : 0) as Usdc,
+      sells,
+    });
+  }
+
+  private payOut(conditionId: string, winner: Outcome, at: Ms): void {
     for (const position of [...this.positions.values()]) {
       if (position.conditionId !== conditionId) continue;
       const payout = position.outcome === winner ? notional(position.shares, PRICE_ONE) : 0;

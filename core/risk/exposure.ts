@@ -32,8 +32,19 @@ export function exposureOf(conditionId: string, orders: Iterable<Order>, portfol
     totalHeld += position.cost + position.fees;
     if (position.conditionId === conditionId) windowHeld += position.cost + position.fees;
   }
+  // A sale that is not confirmed may fail: until then its shares count as held and its proceeds as not there.
+  let proceeds = 0;
+  for (const sale of portfolio.pendingSales()) {
+    totalHeld += sale.cost;
+    if (sale.conditionId === conditionId) windowHeld += sale.cost;
+    proceeds += Math.max(0, sale.proceeds);
+  }
+  for (const { conditionId: window, cost } of portfolio.reserved) {
+    totalOpen += cost;
+    if (window === conditionId) windowOpen += cost;
+  }
   return {
-    freeCash: (portfolio.cash - totalOpen) as Usdc,
+    freeCash: (portfolio.cash - proceeds - totalOpen) as Usdc,
     windowExposure: (windowHeld + windowOpen) as Usdc,
     totalExposure: (totalHeld + totalOpen) as Usdc,
     inFlight,

@@ -11,7 +11,7 @@ import { buyCost } from "../orders/order.ts";
 import type { Exposure } from "./exposure.ts";
 import { sharesFor } from "../policy/sizing.ts";
 import type { PolicyNeeds } from "../policy/policy.ts";
-import { notional, type Usdc } from "../units.ts";
+import { notional, type Shares, type Usdc } from "../units.ts";
 
 export const GATE_CODES = [
   "STOPPED",
@@ -39,6 +39,7 @@ export const GATE_CODES = [
   "EXPOSURE_LIMIT",
   "BALANCE_INSUFFICIENT",
   "ORDER_IN_FLIGHT",
+  "SHARES_UNSETTLED",
 ] as const;
 export type GateCode = typeof GATE_CODES[number];
 
@@ -98,6 +99,8 @@ export interface GateInput extends Exposure {
   readonly latch: "DRAWDOWN_LATCH" | "LOSS_STREAK_LATCH" | null;
   /** What a single trade is measured against: cash plus positions at their executable value, or the initial bankroll. */
   readonly tradeBase: Usdc;
+  /** Shares of the order's token that are settled: the venue lets nothing else be sold. */
+  readonly sellable: Shares;
 }
 
 /** Venues' clocks run some milliseconds ahead of each other (19 ms on average in recordings, 122 ms at most in 99 %). */
@@ -224,6 +227,9 @@ function checkOrder(intent: SubmitIntent, input: GateInput): Refusal | null {
   const size = intent.spend > 0 ? sharesFor(intent.spend, intent.limit) : intent.size;
   if (size < instrument.minSize) {
     return refuse("SIZE_BELOW_MINIMUM", size, instrument.minSize, "share millionths");
+  }
+  if (intent.side === "sell" && intent.size > input.sellable) {
+    return refuse("SHARES_UNSETTLED", intent.size, input.sellable, "share millionths not confirmed yet");
   }
   const cash = intent.spend > 0 ? intent.spend : notional(intent.size, intent.limit);
   if (intent.side === "buy" && cash < input.limits.minNotional) {
