@@ -137,7 +137,8 @@ export class Portfolio {
   /** Pays out a window: winning shares are worth one pUSD, the others nothing. Idempotent. */
   settle(conditionId: string, winner: Outcome, at: Ms): void {
     const settled = this.entries.get(conditionId)?.some((entry) => entry.kind === "settled") ?? false;
-    if (!settled) this.apply(conditionId, { kind: "settled", winner, at });
+    const held = this.positions.values().some((position) => position.conditionId === conditionId);
+    if (held || !settled) this.apply(conditionId, { kind: "settled", winner, at });
   }
 
   /** Money and shares that came or went without an order of this session. */

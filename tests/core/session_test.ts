@@ -315,6 +315,7 @@ Deno.test("every execution belongs to an order that was sent, in a legal sequenc
     const { rig } = play(stream(seededRandom(3000 + seed)), seed);
     const byOrder = new Map<string, ExecutionEvent[]>();
     for (const event of rig.executions) {
+      assert.ok(event.type !== "account");
       byOrder.set(event.orderId, [...(byOrder.get(event.orderId) ?? []), event]);
     }
     const sent = rig.intents.filter((intent) => intent.type === "submit").map((intent) => intent.orderId);

@@ -221,3 +221,104 @@ Deno.test("an order reserves what is left of its bound, and nothing once it is o
     assert.deepEqual([isOpen(order), remainingCost(order)], [false, 0]);
   }
 });
+
+const tagged = (id: string, of: FillEvent, provisional = true): FillEvent => ({
+  ...of,
+  fillId: id,
+  ...(provisional ? { provisional: true as const } : {}),
+});
+
+/** Everything a person can see of it. */
+const seen = (portfolio: Portfolio) => ({
+  cash: portfolio.cash,
+  realised: portfolio.realised,
+  fees: portfolio.feesPaid,
+  positions: [...portfolio.positions.values()].sort((a, b) => a.token < b.token ? -1 : 1),
+  windows: [...portfolio.windows.values()].filter((window) => window.fills > 0 || window.pnl !== 0)
+    .sort((a, b) => a.conditionId < b.conditionId ? -1 : 1),
+  streak: portfolio.lossStreak,
+  pending: portfolio.pendingSales(),
+});
+
+Deno.test("an undone fill leaves the portfolio as if it had never been, whatever came after it", () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 25 }), fc.nat(), ends, (steps, pick, winners) => {
+      const fills = steps.filter((s) => s.kind === "buy" || s.kind === "sell" || s.kind === "sell all");
+      fc.pre(fills.length > 0);
+      const gone = fills[pick % fills.length];
+      const [undone, never] = [new Portfolio(BANKROLL), new Portfolio(BANKROLL)];
+      steps.forEach((s, i) => {
+        const window = `w${s.window}`;
+        if (s.kind === "settle") {
+          for (const portfolio of [undone, never]) portfolio.settle(window, s.outcome, (START + i) as Ms);
+          return;
+        }
+        const side = s.kind === "buy" ? "buy" : "sell";
+        const event = {
+          ...tagged(`f${i}`, fill(side, `${window}.${s.outcome}`, s.size, s.price, s.fee)),
+          ...at(START + i),
+        };
+        undone.applyFill(event, window, s.outcome);
+        if (s !== gone) never.applyFill(event, window, s.outcome);
+      });
+      undone.undo(`f${steps.indexOf(gone!)}`);
+      assert.deepEqual(seen(undone), seen(never));
+      winners.forEach((up, i) => {
+        for (const portfolio of [undone, never]) {
+          portfolio.settle(`w${i}`, up ? "up" : "down", (START + 99) as Ms);
+        }
+      });
+      assert.deepEqual(seen(undone), seen(never));
+    }),
+  );
+});
+
+Deno.test("matched shares may be sold once they are confirmed, and a sale is at stake until it is", () => {
+  const portfolio = new Portfolio(BANKROLL);
+  portfolio.applyFill(tagged("b", buy(10, 0.40)), "w0", "up");
+  assert.equal(portfolio.sharesOf("w0.up"), lots(10));
+  assert.equal(portfolio.sellableOf("w0.up"), 0);
+  portfolio.confirm("b");
+  assert.equal(portfolio.sellableOf("w0.up"), lots(10));
+  portfolio.applyFill(tagged("s", sell(10, 0.50)), "w0", "up");
+  assert.deepEqual(portfolio.pendingSales().map(({ cost, proceeds }) => [cost, proceeds]), [[
+    dollars(4),
+    dollars(5),
+  ]]);
+  portfolio.confirm("s");
+  assert.deepEqual(portfolio.pendingSales(), []);
+});
+
+Deno.test("a fill that was undone twice, or never told, changes nothing", () => {
+  const portfolio = new Portfolio(BANKROLL);
+  portfolio.applyFill(tagged("b", buy(10, 0.40)), "w0", "up");
+  portfolio.undo("b");
+  const before = seen(portfolio);
+  portfolio.undo("b");
+  portfolio.undo("other");
+  assert.deepEqual(seen(portfolio), before);
+  assert.equal(portfolio.cash, BANKROLL);
+});
+
+Deno.test("what an account brings along is neither profit nor loss until it is sold or settled", () => {
+  const portfolio = new Portfolio(BANKROLL);
+  portfolio.applyAccount({
+    type: "account",
+    cashChange: dollars(50),
+    adopted: [{
+      token: "w0.up",
+      conditionId: "w0",
+      outcome: "up",
+      shares: lots(10) as Shares,
+      cost: dollars(6),
+    }],
+    reserved: [{ conditionId: "w1", cost: dollars(7) }],
+    reason: "start",
+    ...at(START),
+  });
+  assert.equal(portfolio.cash, BANKROLL + dollars(50));
+  assert.equal(portfolio.realised, 0);
+  assert.equal(portfolio.sellableOf("w0.up"), lots(10));
+  portfolio.settle("w0", "up", START as Ms);
+  assert.equal(portfolio.realised, dollars(4));
+});

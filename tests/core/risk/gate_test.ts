@@ -22,6 +22,7 @@ import {
   filled,
   instrument,
   limits,
+  lots,
   micro,
   oraclePrice,
   OTHER,
@@ -234,6 +235,17 @@ const CASES: Record<GateCode, readonly Case[]> = {
     wishes: [wantUp(T), wantUp(T + 100)],
     events: [...market(), clock(T), clock(T + 100)],
   }],
+  SHARES_UNSETTLED: [{
+    // Matched and not confirmed: the venue would refuse the sale.
+    wishes: [wantUp(T), close(T + 100)],
+    events: [
+      ...market(),
+      clock(T),
+      ...filled(T + 50, "o1", "buy", 0.51, 40, { provisional: true }),
+      clock(T + 100),
+    ],
+    numbers: [lots(40), 0],
+  }],
 };
 
 function run(c: Case): EngineRig {
@@ -294,6 +306,7 @@ Deno.test("the engine asks about no window before its start nor from its end on;
     latch: null,
     freeCash: dollars(1000),
     tradeBase: dollars(1000),
+    sellable: lots(0),
     windowExposure: dollars(0),
     totalExposure: dollars(0),
     inFlight: false,
