@@ -1,6 +1,7 @@
 /** `poly-edge trade --paper`: the engine on live feeds or on a tape, orders filled by the simulated exchange. */
 import type { Command } from "commander";
 import type { EngineOptions } from "../core/engine.ts";
+import { PaperExchange } from "../core/exchange/paper_exchange.ts";
 import { OperationError } from "../core/errors.ts";
 import { ASSETS, DURATIONS } from "../core/market/instrument.ts";
 import { formatUsdc, type Ms } from "../core/units.ts";
@@ -119,7 +120,7 @@ async function trade(
   const files = SessionFiles.open(ctx.dataDir, id);
   const recorder = new SessionRecorder({
     engine,
-    paper: paperOptions(ctx.config),
+    exchange: new PaperExchange(paperOptions(ctx.config)),
     monotonicUs: () => performance.now() * 1000,
     writeDecision: (line) => files.writeDecision(line),
     onSettled: (slug) =>

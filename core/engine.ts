@@ -102,6 +102,8 @@ export class Engine {
   ordersSent = 0;
   peakEquity: Usdc;
   maxDrawdown: Usdc = 0 as Usdc;
+  /** Equity that came or went without this session's orders: neither profit nor loss. */
+  external: Usdc = 0 as Usdc;
   /** Events for tokens, windows or orders nobody told us about. */
   unknownTokens = 0;
 
@@ -341,7 +343,9 @@ export class Engine {
   private applyAccount(event: AccountEvent): void {
     const before = this.equity();
     this.portfolio.applyAccount(event);
-    this.peakEquity = (this.peakEquity + this.equity() - before) as Usdc;
+    const change = this.equity() - before;
+    this.external = (this.external + change) as Usdc;
+    this.peakEquity = (this.peakEquity + change) as Usdc;
   }
 
   private applyFill(order: Order, event: FillEvent): void {

@@ -1,10 +1,9 @@
 /** Keeps what a trading session did: decisions, fills, windows, series; turns it into `data` and into the report. */
 import { Engine, type EngineOptions } from "../../core/engine.ts";
-import type { ExecutionEvent, FillEvent, Intent, MarketEvent } from "../../core/events.ts";
-import { PaperExchange, type PaperOptions } from "../../core/exchange/paper_exchange.ts";
+import type { ExecutionEvent, FillEvent, FillStageEvent, Intent, MarketEvent } from "../../core/events.ts";
 import type { WindowState } from "../../core/features/window_state.ts";
 import type { Instrument, Outcome } from "../../core/market/instrument.ts";
-import { Session } from "../../core/session.ts";
+import { type ExchangePort, Session } from "../../core/session.ts";
 import { formatPrice, formatShares, formatUsdc, type Ms, type Price, type Usdc } from "../../core/units.ts";
 import type { FillRow, WindowRow } from "../report/model.ts";
 import { DecisionLog } from "./decision_log.ts";
@@ -23,7 +22,8 @@ interface WindowRecord {
 
 export interface RecorderOptions {
   readonly engine: EngineOptions;
-  readonly paper: PaperOptions;
+  /** The simulated exchange, or the gateway to the real one. */
+  readonly exchange: ExchangePort;
   readonly monotonicUs: () => number;
   /** Gets each decision's line before its order is sent. */
   readonly writeDecision?: (line: string) => void;
@@ -33,13 +33,15 @@ export interface RecorderOptions {
 /** One session: engine, simulated exchange and everything the result is made of. */
 export class SessionRecorder {
   readonly engine: Engine;
-  readonly exchange: PaperExchange;
   readonly session: Session;
   readonly decisions: DecisionLog;
   readonly latency = new LatencyRecorder();
   readonly series = new SeriesRecorder();
   readonly fills: FillRow[] = [];
   fillCount = 0;
+  /** Fills that the venue took back. */
+  undoneCount = 0;
+  private readonly provisional = new Map<string, number>();
   events = 0;
   firstEventMs: number | null = null;
   lastEventMs = 0;
@@ -59,8 +61,7 @@ export class SessionRecorder {
       },
       onSettled: (window) => this.settled(window),
     });
-    this.exchange = new PaperExchange(options.paper);
-    this.session = new Session(this.engine, this.exchange, {
+    this.session = new Session(this.engine, options.exchange, {
       onIntent: (intent, now) => this.intent(intent, now),
       onExecution: (event) => this.execution(event),
     });
@@ -130,7 +131,8 @@ export class SessionRecorder {
 
   private execution(event: ExecutionEvent): void {
     if (event.type === "fill") return this.fill(event);
-    if (event.type === "account" || event.type === "fillStage") return;
+    if (event.type === "fillStage") return this.fillStage(event);
+    if (event.type === "account") return;
     const sentAt = this.sentAt.get(event.orderId);
     if (sentAt === undefined) return;
     this.latency.record("acknowledge", (event.tReceive - sentAt) * 1000);
@@ -152,9 +154,28 @@ export class SessionRecorder {
       size: event.size,
       fee: event.fee,
       liquidity: event.liquidity,
-      // Paper money: nothing can undo it, so it is as final as it gets.
-      status: "confirmed",
+      // Paper money is as final as it gets: nothing can undo it.
+      status: event.provisional ? "provisional" : "confirmed",
     });
+    if (event.provisional) this.provisional.set(event.fillId, this.fills.length - 1);
+  }
+
+  private fillStage(event: FillStageEvent): void {
+    const at = this.provisional.get(event.fillId);
+    if (at === undefined) return;
+    this.provisional.delete(event.fillId);
+    this.fills[at] = { ...this.fills[at]!, status: event.stage === "final" ? "confirmed" : "failed" };
+    if (event.stage === "undone") this.undoneCount++;
+  }
+
+  /** Takes what the exchange has to say at `now`, between two frames. */
+  pump(now: Ms): void {
+    this.session.finish(now);
+  }
+
+  /** Fills that are matched and neither confirmed nor failed. */
+  get unsettledFills(): number {
+    return this.provisional.size;
   }
 
   /** Windows the session looked at or traded, in order of their start. */
@@ -206,7 +227,7 @@ export class SessionRecorder {
     const { portfolio } = this.engine;
     return {
       final: portfolio.realised,
-      provisional: (this.engine.equity() - this.engine.bankroll) as Usdc,
+      provisional: (this.engine.equity() - this.engine.bankroll - this.engine.external) as Usdc,
     };
   }
 
@@ -218,6 +239,8 @@ export class SessionRecorder {
       session,
       orders: engine.ordersSent,
       fills: this.fillCount,
+      undoneFills: this.undoneCount,
+      unsettledFills: this.unsettledFills,
       trades: engine.portfolio.trades.length,
       fees: formatUsdc(engine.portfolio.feesPaid),
       pnl: { provisional: formatUsdc(pnl.provisional), final: formatUsdc(pnl.final) },

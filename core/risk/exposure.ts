@@ -56,9 +56,13 @@ export function equityOf(portfolio: Portfolio, windows: ReadonlyMap<string, Wind
   let total: number = portfolio.cash;
   for (const position of portfolio.positions.values()) {
     const window = windows.get(position.conditionId);
-    if (window === undefined) continue;
-    const winner = window.provisionalWinner;
-    const bid = position.outcome === "up" ? window.upMark : window.downMark;
+    const bid = window === undefined ? 0 : position.outcome === "up" ? window.upMark : window.downMark;
+    const winner = window?.provisionalWinner ?? null;
+    if (winner === null && bid === 0) {
+      // Nobody has quoted it yet (a position of before this session): its cost, which is neither profit nor loss.
+      total += position.cost + position.fees;
+      continue;
+    }
     const mark = winner === null ? bid : winner === position.outcome ? PRICE_ONE : 0;
     total += notional(position.shares, mark as Price);
   }
