@@ -5,6 +5,7 @@
  *
  * The same seed gives the same numbers on every machine; whoever needs randomness is handed the function.
  */
+import { cosTurns, log } from "./exact_math.ts";
 import { invariant } from "./errors.ts";
 
 /** Uniform numbers in [0, 1). */
@@ -68,8 +69,8 @@ export function seededRandom(seed: number): Random {
  * how many numbers were asked for, so a recorded seed stays comparable when callers interleave.
  */
 export function nextGaussian(random: Random): number {
-  const radius = Math.sqrt(-2 * Math.log(1 - random()));
-  return radius * Math.cos(2 * Math.PI * random());
+  const radius = Math.sqrt(-2 * log(1 - random()));
+  return radius * cosTurns(random());
 }
 
 /** A uniform integer in 0..bound-1. `bound` is a positive integer below 2^32 (the bias is then below 2^-21). */

@@ -18,6 +18,11 @@ export interface ExchangePort {
 }
 
 export interface SessionHooks {
+  /**
+   * Every event on its way into the engine, market and execution alike, as the engine will see it and in its order. Keeps
+   * a reference at most: it runs before each decision, and nobody changes an event once it was fed.
+   */
+  readonly onStep?: (event: Event, more: boolean) => void;
   readonly onIntent?: (intent: Intent, now: Ms) => void;
   readonly onExecution?: (event: ExecutionEvent) => void;
 }
@@ -72,6 +77,7 @@ export class Session {
   }
 
   private step(event: Event, more = false): void {
+    this.hooks.onStep?.(event, more);
     const intents = this.engine.step(event, more);
     for (const intent of intents) {
       this.hooks.onIntent?.(intent, event.tReceive);

@@ -12,6 +12,7 @@ import type {
   FastVenue,
   OraclePriceEvent,
 } from "../events.ts";
+import { exp, halfPower, log } from "../exact_math.ts";
 import { SecondRing } from "./second_ring.ts";
 
 /** Source rank: a higher one replaces a lower one for good. */
@@ -23,9 +24,9 @@ const RANK: Readonly<Record<FastVenue, number>> = {
 };
 
 /** Flow keeps 0.9 of itself each 60 s (half-life 6.6 min), as the seeds' minute-wise decay but continuous. */
-const FLOW_DECAY_PER_MS = Math.log(0.9) / 60_000;
+const FLOW_DECAY_PER_MS = log(0.9) / 60_000;
 /** A large trade's flag keeps 0.7 each 5 s. */
-const FLAG_DECAY_PER_MS = Math.log(0.7) / 5_000;
+const FLAG_DECAY_PER_MS = log(0.7) / 5_000;
 const LARGE_TRADE_FACTOR = 3;
 const TRADE_MEMORY = 100;
 const CVD_SLOT_MS = 100;
@@ -142,11 +143,11 @@ export class AssetState {
     }
     const elapsed = second - this.volSecond;
     if (elapsed < VOL_SAMPLE_S) return;
-    const logReturn = Math.log(value / this.volPrice);
+    const logReturn = log(value / this.volPrice);
     const square = logReturn * logReturn;
     const steps = Math.min(VOL_LONG, Math.floor(elapsed / VOL_SAMPLE_S));
     for (let i = 0; i < steps; i++) this.pushSquare(square / steps);
-    const keep = Math.pow(0.5, elapsed / VOL_HALF_LIFE_S);
+    const keep = halfPower(elapsed / VOL_HALF_LIFE_S);
     this.ewSquares = this.ewSquares * keep + square;
     this.ewSeconds = this.ewSeconds * keep + elapsed;
     this.volSecond = second;
@@ -218,7 +219,7 @@ export class AssetState {
 
   private decayFlow(now: number): void {
     if (!Number.isNaN(this.flowAtMs) && now > this.flowAtMs) {
-      const keep = Math.exp(FLOW_DECAY_PER_MS * (now - this.flowAtMs));
+      const keep = exp(FLOW_DECAY_PER_MS * (now - this.flowAtMs));
       this.buyUsd *= keep;
       this.sellUsd *= keep;
     }
@@ -293,7 +294,7 @@ export class AssetState {
     if (Number.isNaN(fast)) return;
     const difference = event.value - fast;
     this.basis = this.basisKnown
-      ? this.basis + (difference - this.basis) * (1 - Math.pow(0.5, 1 / BASIS_HALF_LIFE_S))
+      ? this.basis + (difference - this.basis) * (1 - halfPower(1 / BASIS_HALF_LIFE_S))
       : difference;
     this.basisKnown = true;
   }
@@ -326,7 +327,7 @@ export class AssetState {
   largeTradeFlag(now: number): number {
     if (this.sizeCount < 20) return NaN;
     if (this.flag === 0) return 0;
-    return Math.exp(FLAG_DECAY_PER_MS * Math.max(0, now - this.flagAtMs));
+    return exp(FLAG_DECAY_PER_MS * Math.max(0, now - this.flagAtMs));
   }
 
   /** RMS of 5 s returns over 5 min against 60 min, minus 1; NaN until ten minutes are known. */

@@ -9,6 +9,7 @@
  * where F is the sum of the A - t seconds already printed. A = 0 is a plain digital: mean S, var = s^2 t.
  * A price that is `ageS` old has moved since: s^2 ageS is added to the variance of everything not yet fixed.
  */
+import { exp } from "../exact_math.ts";
 
 /** Standard normal distribution by the Chebyshev fit of erfc in Numerical Recipes 6.2 (relative error below 1.2e-7). */
 export function normalCdf(z: number): number {
@@ -21,7 +22,7 @@ export function normalCdf(z: number): number {
                 t * (-0.18628806 +
                     t * (0.27886807 +
                         t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
-  const tail = 0.5 * t * Math.exp(poly);
+  const tail = 0.5 * t * exp(poly);
   return z >= 0 ? 1 - tail : tail;
 }
 

@@ -4,6 +4,7 @@
  * The venue rounds to five decimals; the direction is undocumented, so a fill rounds to nearest (half up) and a
  * reservation rounds up.
  */
+import { wholePower } from "../exact_math.ts";
 import { type Price, PRICE_SCALE, type Shares, type Usdc } from "../units.ts";
 import type { FeeSchedule } from "./instrument.ts";
 
@@ -37,7 +38,7 @@ export function takerFeeUp(schedule: FeeSchedule, size: Shares, at: Price): Usdc
 /** Fee per share as a fraction of one pUSD, a double: for deciding, never for accounts. */
 export function feePerShare(schedule: FeeSchedule, at: number): number {
   const p = at / PRICE_SCALE;
-  return (schedule.ratePpm / 1_000_000) * (p * (1 - p)) ** schedule.exponent;
+  return (schedule.ratePpm / 1_000_000) * wholePower(p * (1 - p), schedule.exponent);
 }
 
 /** Highest fee per share between `from` and `to` inclusive: the curve peaks at one half. */

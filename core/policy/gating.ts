@@ -3,6 +3,7 @@
  * fade-spike, and the heaviest expert decides. Nothing ever trains the weights: it is a baseline, not a model.
  * Absent features enter as 0, stated here because the network has no other number for them.
  */
+import { tanh } from "../exact_math.ts";
 import { FEATURE_COUNT } from "../features/vector.ts";
 import { bookPolicy, fadeSpikeRule, meanRevertRule, momentumRule } from "./baselines.ts";
 import type { Policy } from "./policy.ts";
@@ -24,7 +25,7 @@ export function gatingPolicy(gaussian: () => number): Policy {
       for (let i = 0; i < FEATURE_COUNT; i++) {
         if (present[i] === 1) sum += w1[h * FEATURE_COUNT + i]! * values[i]!;
       }
-      hidden[h] = Math.tanh(sum);
+      hidden[h] = tanh(sum);
     }
     // The softmax keeps the order, so the heaviest expert is the largest logit.
     let best = 0;
