@@ -20,6 +20,8 @@ export interface VenueProfile {
   readonly spotSocket: string;
   readonly deribitRest: string;
   readonly deribitSocket: string;
+  /** Polygon JSON-RPC endpoints, asked in this order. */
+  readonly polygon: readonly string[];
 }
 
 /** Production hosts (protocol dossiers of 2026-11-21). Spot uses the unrestricted market-data mirrors. */
@@ -37,6 +39,7 @@ export const POLYMARKET: VenueProfile = {
   spotSocket: "wss://data-stream.binance.vision",
   deribitRest: "https://www.deribit.com",
   deribitSocket: "wss://www.deribit.com/ws/api/v2",
+  polygon: ["https://polygon.drpc.org", "https://polygon-bor-rpc.publicnode.com"],
 };
 
 export const SIM_DEFAULT_PORT = 8787;
@@ -59,5 +62,6 @@ export function simProfile(port: number, host = "127.0.0.1"): VenueProfile {
     spotSocket: `${ws}/binance-spot`,
     deribitRest: `${http}/deribit`,
     deribitSocket: `${ws}/deribit/ws/api/v2`,
+    polygon: [`${http}/polygon`],
   };
 }

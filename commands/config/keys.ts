@@ -24,7 +24,11 @@ export const variableOf = (path: string): string =>
   `POLY_EDGE_${path.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replaceAll(".", "_").toUpperCase()}`;
 
 /** Names kept from earlier systems; the POLY_EDGE_ name wins when both are set. */
-export const VARIABLE_ALIASES: Readonly<Record<string, string>> = { "paper.bankrollUsdc": "BANKROLL_USDC" };
+export const VARIABLE_ALIASES: Readonly<Record<string, string>> = {
+  "paper.bankrollUsdc": "BANKROLL_USDC",
+  "account.funder": "POLY_FUNDER",
+  "account.signatureType": "POLY_SIGNATURE_TYPE",
+};
 
 export const isKnownKey = (path: string): boolean =>
   KEYS.has(path) || (path.startsWith(`${OPEN_KEY}.`) && path.length > OPEN_KEY.length + 1);

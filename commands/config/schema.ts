@@ -75,6 +75,38 @@ const feedsSection = z.strictObject({
   legacyRtds: z.boolean().default(false),
 });
 
+/** Which wallet trades. */
+const accountSection = z.strictObject({
+  /** File name of the keystore, without .json. */
+  key: z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, { error: "must be 1 to 40 letters, digits, - or _" })
+    .default("default"),
+  /** Address of the wallet that holds the funds; empty: derived from the key. */
+  funder: z.string().default(""),
+  /** 0 EOA, 1 proxy, 2 Safe, 3 deposit wallet; empty: the kind that fits the funder, else 3. */
+  signatureType: z.union([z.string(), z.number()]).transform(String).pipe(
+    z.enum(["", "0", "1", "2", "3"]),
+  ).default(""),
+});
+
+/** What sets the latch by itself while trading live. */
+const killSection = z.strictObject({
+  maxApiErrorsPerMinute: z.int().min(0).max(10_000).default(10),
+  maxLatencyMs: wholeMs(500),
+  /** Orders whose median latency is judged. */
+  latencySamples: z.int().min(1).max(1000).default(20),
+  maxUnrealisedLossUsdc: money("200"),
+  maxDrawdownFraction: fraction(0.10),
+  /** Shares by which a position may differ from the venue's. */
+  positionToleranceShares: money("0.01"),
+  /** How long it may differ more: the venue's balances trail its matches. */
+  positionMismatchMs: wholeMs(30_000),
+});
+
+const doctorSection = z.strictObject({
+  /** How long a pass of `doctor` arms live trading. */
+  maxAgeMs: wholeMs(86_400_000),
+});
+
 const logSection = z.strictObject({
   level: z.enum(["debug", "info", "warn", "error", "off"]).default("info"),
   /** Path of an extra log file (JSON lines); empty: none. */
@@ -86,6 +118,13 @@ const networkSection = z.strictObject({
   proxy: z.string().refine((text) => text === "" || PROXY_PATTERN.test(text) && URL.canParse(text), {
     error: "must be http://host:port, https://host:port or socks5://host:port",
   }).default(""),
+  /** JSON-RPC endpoint of Polygon; empty: the venue's own. */
+  polygonRpc: z.string().refine(
+    (text) => text === "" || /^https?:\/\/\S+$/.test(text) && URL.canParse(text),
+    {
+      error: "must be an http or https URL",
+    },
+  ).default(""),
 });
 
 export const configSchema = z.strictObject({
@@ -100,6 +139,11 @@ export const configSchema = z.strictObject({
   sizing: sizingSection.prefault({}),
   risk: riskSection.prefault({}),
   paper: paperSection.prefault({}),
+  /** Allows `trade --live`, together with everything else that arming asks for. */
+  live: z.boolean().default(false),
+  account: accountSection.prefault({}),
+  kill: killSection.prefault({}),
+  doctor: doctorSection.prefault({}),
   feeds: feedsSection.prefault({}),
   log: logSection.prefault({}),
   network: networkSection.prefault({}),

@@ -23,7 +23,7 @@ function underCli(args: string[]): Promise<Deno.CommandOutput> {
 
 Deno.test("the hosts of the permission set are the venue profile's and loopback, no others", () => {
   const { name: _, ...urls } = POLYMARKET;
-  const hosts = Object.values(urls).map((url) => new URL(url).host);
+  const hosts = Object.values(urls).flat().map((url) => new URL(url).host);
   assert.deepEqual(
     [...manifest.permissions.cli.net].sort(),
     [...new Set([...hosts, "127.0.0.1", "localhost"])].sort(),
