@@ -27,6 +27,14 @@ export interface LiveRun {
   readonly forMs: Ms | null;
 }
 
+/** What live trading does beside the feeds. */
+export interface RunHooks {
+  /** Called a few times a second of wall time; a reason ends the session. */
+  readonly tick?: (now: Ms) => string | null;
+  /** After the engine was told to stop, while the feeds still run: orders end and trades settle. */
+  readonly stopped?: () => Promise<void>;
+}
+
 /** Feed health rows for the report. */
 export function feedRows(feeds: LiveFeeds): FeedRow[] {
   return Object.entries(feeds.metrics()).map(([feed, summary]) => ({
@@ -47,12 +55,13 @@ export async function runLive(
   ctx: CommandContext,
   run: LiveRun,
   recorder: SessionRecorder,
+  hooks: RunHooks = {},
 ): Promise<FeedRow[]> {
   const network = openNetwork(ctx.config.network.proxy);
   let venueClock: VenueClock | null = null;
   try {
     venueClock = await openVenueClock(ctx, run.venue, network);
-    return await runOn(ctx, run, recorder, network);
+    return await runOn(ctx, run, recorder, network, hooks);
   } catch (error) {
     throw asVenueError(error, run.venue.profile);
   } finally {
@@ -66,6 +75,7 @@ async function runOn(
   run: LiveRun,
   recorder: SessionRecorder,
   network: Network,
+  hooks: RunHooks,
 ): Promise<FeedRow[]> {
   const admission = new Admission(wholeWindows(run.windows));
   const stop = new AbortController();
@@ -104,15 +114,19 @@ async function runOn(
     return now > lastEnd + SETTLE_PATIENCE_MS;
   };
   try {
+    let ended: string | null = null;
     while (!finished() && !stop.signal.aborted) {
+      ended = hooks.tick?.(clock.now()) ?? null;
+      if (ended !== null) break;
       showProgress(progress, run, recorder, admission, clock.now() - startedAt);
       for (const token of recorder.suspectTokens()) feeds.resync(token);
       const wait = clock.sleep(ms(Math.ceil(200 * clock.speed)), stop.signal).catch(() => {});
       await Promise.race([wait, feeds.done]);
     }
     const now = ms(Math.max(clock.now(), recorder.lastEventMs));
-    recorder.frame([{ type: "stop", reason: "session over", tExchange: now, tReceive: now }]);
-    await Promise.race([clock.sleep(ms(DRAIN_MS)), feeds.done]);
+    recorder.frame([{ type: "stop", reason: ended ?? "session over", tExchange: now, tReceive: now }]);
+    if (hooks.stopped === undefined) await Promise.race([clock.sleep(ms(DRAIN_MS)), feeds.done]);
+    else await hooks.stopped();
     return feedRows(feeds);
   } finally {
     progress.stop();

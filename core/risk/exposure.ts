@@ -68,3 +68,10 @@ export function equityOf(portfolio: Portfolio, windows: ReadonlyMap<string, Wind
   }
   return total as Usdc;
 }
+
+/** What open positions would fetch (see `equityOf()`) less what they cost, fees included. */
+export function unrealisedOf(portfolio: Portfolio, windows: ReadonlyMap<string, WindowState>): Usdc {
+  let cost = 0;
+  for (const position of portfolio.positions.values()) cost += position.cost + position.fees;
+  return (equityOf(portfolio, windows) - portfolio.cash - cost) as Usdc;
+}
