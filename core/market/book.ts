@@ -6,31 +6,61 @@ import type { Levels } from "../events.ts";
 import { type Price, PRICE_SCALE, type Shares } from "../units.ts";
 
 const WORDS = (PRICE_SCALE >> 5) + 1;
+/** One bit a word of the bitmap: which words have any bit at all, so that gaps between levels cost nothing. */
+const SUMMARY_WORDS = (WORDS >> 5) + 1;
 
 export const BID = 0;
 export const ASK = 1;
 export type BookSide = typeof BID | typeof ASK;
 
-function highestBit(words: Uint32Array, from: number): number {
+const lowBit = (word: number): number => 31 - Math.clz32(word & -word);
+const highBit = (word: number): number => 31 - Math.clz32(word);
+
+/** Highest set bit at or below `from`, or -1. */
+function highestBit(words: Uint32Array, summary: Uint32Array, from: number): number {
   if (from < 0) return -1;
-  let w = from >> 5;
-  let word = words[w]! & (0xffffffff >>> (31 - (from & 31)));
-  for (;;) {
-    if (word !== 0) return (w << 5) + 31 - Math.clz32(word);
-    if (--w < 0) return -1;
-    word = words[w]!;
+  const w = from >> 5;
+  const word = words[w]! & (0xffffffff >>> (31 - (from & 31)));
+  if (word !== 0) return (w << 5) + highBit(word);
+  // The words below `w` that are not empty.
+  let s = w >> 5;
+  let some = summary[s]! & ((1 << (w & 31)) - 1);
+  while (some === 0) {
+    if (--s < 0) return -1;
+    some = summary[s]!;
   }
+  const at = (s << 5) + highBit(some);
+  return (at << 5) + highBit(words[at]!);
 }
 
-function lowestBit(words: Uint32Array, from: number): number {
+/** Lowest set bit at or above `from`, or -1. */
+function lowestBit(words: Uint32Array, summary: Uint32Array, from: number): number {
   if (from > PRICE_SCALE) return -1;
-  let w = from >> 5;
-  let word = words[w]! & (0xffffffff << (from & 31));
-  for (;;) {
-    if (word !== 0) return (w << 5) + 31 - Math.clz32(word & -word);
-    if (++w >= WORDS) return -1;
-    word = words[w]!;
+  const w = from >> 5;
+  const word = words[w]! & (0xffffffff << (from & 31));
+  if (word !== 0) return (w << 5) + lowBit(word);
+  let s = w >> 5;
+  // Shifted twice: a shift by 32 would do nothing.
+  let some = summary[s]! & ((0xffffffff << (w & 31)) << 1);
+  while (some === 0) {
+    if (++s >= SUMMARY_WORDS) return -1;
+    some = summary[s]!;
   }
+  const at = (s << 5) + lowBit(some);
+  return (at << 5) + lowBit(words[at]!);
+}
+
+function mark(words: Uint32Array, summary: Uint32Array, at: number): void {
+  const w = at >> 5;
+  words[w] = words[w]! | (1 << (at & 31));
+  summary[w >> 5] = summary[w >> 5]! | (1 << (w & 31));
+}
+
+function unmark(words: Uint32Array, summary: Uint32Array, at: number): void {
+  const w = at >> 5;
+  const left = words[w]! & ~(1 << (at & 31));
+  words[w] = left;
+  if (left === 0) summary[w >> 5] = summary[w >> 5]! & ~(1 << (w & 31));
 }
 
 /**
@@ -43,6 +73,8 @@ export class OrderBook {
   private readonly askSizes = new Float64Array(PRICE_SCALE + 1);
   private readonly bidBits = new Uint32Array(WORDS);
   private readonly askBits = new Uint32Array(WORDS);
+  private readonly bidSummary = new Uint32Array(SUMMARY_WORDS);
+  private readonly askSummary = new Uint32Array(SUMMARY_WORDS);
   /** Best prices, -1 for an empty side. */
   bestBid = -1;
   bestAsk = -1;
@@ -66,19 +98,25 @@ export class OrderBook {
 
   /** Forgets everything and waits for a snapshot (after a tick change or a reconnect). */
   clear(): void {
-    this.clearSide(this.bidSizes, this.bidBits);
-    this.clearSide(this.askSizes, this.askBits);
+    this.clearSide(this.bidSizes, this.bidBits, this.bidSummary);
+    this.clearSide(this.askSizes, this.askBits, this.askSummary);
     this.bestBid = -1;
     this.bestAsk = -1;
-    this.emptied[BID].clear();
-    this.emptied[ASK].clear();
+    if (this.emptied[BID].size > 0) this.emptied[BID].clear();
+    if (this.emptied[ASK].size > 0) this.emptied[ASK].clear();
     this.hasSnapshot = false;
     this.suspect = false;
   }
 
-  private clearSide(sizes: Float64Array, bits: Uint32Array): void {
-    for (let p = lowestBit(bits, 0); p >= 0; p = lowestBit(bits, p + 1)) sizes[p] = 0;
-    bits.fill(0);
+  private clearSide(sizes: Float64Array, bits: Uint32Array, summary: Uint32Array): void {
+    for (let s = 0; s < SUMMARY_WORDS; s++) {
+      for (let some = summary[s]!; some !== 0; some &= some - 1) {
+        const w = (s << 5) + lowBit(some);
+        for (let word = bits[w]!; word !== 0; word &= word - 1) sizes[(w << 5) + lowBit(word)] = 0;
+        bits[w] = 0;
+      }
+      summary[s] = 0;
+    }
   }
 
   /** Full replacement by a snapshot. With `mirrored` the levels are the other token's: bids at p become asks at 1-p. */
@@ -105,25 +143,23 @@ export class OrderBook {
       return;
     }
     if (this.emptied[side].size > 0) this.emptied[side].delete(at);
-    const word = at >> 5;
-    const bit = 1 << (at & 31);
     if (side === BID) {
       this.bidSizes[at] = size;
       if (size > 0) {
-        this.bidBits[word] = this.bidBits[word]! | bit;
+        mark(this.bidBits, this.bidSummary, at);
         if (at > this.bestBid) this.bestBid = at;
       } else {
-        this.bidBits[word] = this.bidBits[word]! & ~bit;
-        if (at === this.bestBid) this.bestBid = highestBit(this.bidBits, at);
+        unmark(this.bidBits, this.bidSummary, at);
+        if (at === this.bestBid) this.bestBid = highestBit(this.bidBits, this.bidSummary, at);
       }
     } else {
       this.askSizes[at] = size;
       if (size > 0) {
-        this.askBits[word] = this.askBits[word]! | bit;
+        mark(this.askBits, this.askSummary, at);
         if (this.bestAsk < 0 || at < this.bestAsk) this.bestAsk = at;
       } else {
-        this.askBits[word] = this.askBits[word]! & ~bit;
-        if (at === this.bestAsk) this.bestAsk = lowestBit(this.askBits, at);
+        unmark(this.askBits, this.askSummary, at);
+        if (at === this.bestAsk) this.bestAsk = lowestBit(this.askBits, this.askSummary, at);
       }
     }
   }
@@ -165,7 +201,9 @@ export class OrderBook {
 
   /** Next worse occupied price after `at` on `side`, or -1. Bids descend, asks ascend. */
   next(side: BookSide, at: number): number {
-    return side === BID ? highestBit(this.bidBits, at - 1) : lowestBit(this.askBits, at + 1);
+    return side === BID
+      ? highestBit(this.bidBits, this.bidSummary, at - 1)
+      : lowestBit(this.askBits, this.askSummary, at + 1);
   }
 
   /** Sum of the sizes of the best `levels` levels. */

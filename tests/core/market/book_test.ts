@@ -49,7 +49,7 @@ class NaiveBook {
 
 // Prices crowd at the edges of the 32-bit words and of the grid, and repeat.
 const goodPrice = fc.oneof(
-  fc.constantFrom(1, 31, 32, 33, 63, 64, 4992, 5000, 5100, 9983, 9984, 9999),
+  fc.constantFrom(1, 31, 32, 33, 63, 64, 4992, 5000, 5100, 1023, 1024, 1025, 2047, 2048, 9983, 9984, 9999),
   fc.integer({ min: 1, max: 9999 }),
 );
 const anyPrice = fc.oneof(
