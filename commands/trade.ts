@@ -17,6 +17,7 @@ import { writeSessionReport } from "./trading/session_report.ts";
 import { runLive } from "./trading/live_source.ts";
 import { SessionRecorder } from "./trading/recorder.ts";
 import { SessionFiles, sessionId } from "./trading/session_files.ts";
+import { sessionStart } from "./trading/session_start.ts";
 import { engineOptions, paperOptions } from "./trading/settings.ts";
 import { openWithCodecs, readFrames } from "./trading/tape_source.ts";
 
@@ -117,22 +118,31 @@ async function trade(
     ? forTape(ctx, source.tape.manifest, options.tape, settings)
     : settings;
   const id = sessionId("paper", ctx.startedAt);
-  const files = SessionFiles.open(ctx.dataDir, id);
+  const start = sessionStart({
+    id,
+    mode: "paper",
+    source: source.kind === "live" ? "sockets" : "tape",
+    config: ctx.config,
+    seed: options.seed,
+    engine,
+  });
+  const files = await SessionFiles.open(ctx.dataDir, start);
   const recorder = new SessionRecorder({
     engine,
     exchange: new PaperExchange(paperOptions(ctx.config)),
     monotonicUs: () => performance.now() * 1000,
     writeDecision: (line) => files.writeDecision(line),
+    record: files.record,
     onSettled: (slug) =>
       ctx.log.info("window settled", { slug, sessionPnl: formatUsdc(recorder.pnl().final) }),
   });
   try {
     const feeds = source.kind === "live"
       ? await fromSockets(ctx, source.venue, options, recorder)
-      : await fromTape(ctx, source.tape, recorder, tapeWindows(ctx, given));
+      : await fromTape(ctx, source.tape, recorder, tapeWindows(ctx, given), files);
     return await finish(ctx, options, { id, files, recorder, feeds, source: source.kind });
   } finally {
-    files.close();
+    await files.close();
   }
 }
 
@@ -184,6 +194,7 @@ async function fromTape(
   tape: Awaited<ReturnType<typeof openWithCodecs>>,
   recorder: SessionRecorder,
   admission: Admission,
+  files: SessionFiles,
 ): Promise<FeedRow[]> {
   const progress = ctx.progress("tape");
   const total = tape.manifest.events;
@@ -191,7 +202,10 @@ async function fromTape(
     await readFrames(
       tape,
       (events) => recorder.frame(events.filter((event) => admission.take(event))),
-      (count) => progress.update(count, total, `${recorder.fillCount} fills`),
+      (count) => {
+        progress.update(count, total, `${recorder.fillCount} fills`);
+        return files.record.drained();
+      },
       ctx.signal,
     );
   } catch (error) {
@@ -239,7 +253,7 @@ async function finish(ctx: CommandContext, options: TradeOptions, run: Finished)
     report: files.reportPath,
     feeds: run.feeds,
   };
-  files.writeSummary(data);
+  await files.finish(data, recorder.decisions.hash);
   await writeSessionReport(ctx, {
     id: run.id,
     recorder,

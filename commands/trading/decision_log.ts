@@ -2,8 +2,8 @@
  * Every wish of the policy that is not a hold, one JSON line each, chained by SHA-256: two runs decided the same if and
  * only if their last hashes agree. Lines hold venue time and integers only, nothing of the wall clock.
  */
-import { createHash } from "node:crypto";
 import type { Decision } from "../../core/engine.ts";
+import { decisionFileLine, decisionHash } from "../../feeds/session/decisions_reader.ts";
 
 export const FIRST_HASH = "0".repeat(64);
 
@@ -39,11 +39,13 @@ export class DecisionLog {
     return this.current;
   }
 
-  add(decision: Decision): void {
+  /** Adds a decision and returns its canonical line. */
+  add(decision: Decision): string {
     const line = decisionLine(decision);
-    const next = createHash("sha256").update(this.current).update(line).digest("hex");
-    this.write(`{"decision":${line},"hash":"${next}"}\n`);
+    const next = decisionHash(this.current, line);
+    this.write(`${decisionFileLine(line, next)}\n`);
     this.current = next;
     this.count++;
+    return line;
   }
 }

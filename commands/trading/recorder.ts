@@ -1,6 +1,13 @@
 /** Keeps what a trading session did: decisions, fills, windows, series; turns it into `data` and into the report. */
 import { Engine, type EngineOptions } from "../../core/engine.ts";
-import type { ExecutionEvent, FillEvent, FillStageEvent, Intent, MarketEvent } from "../../core/events.ts";
+import type {
+  Event,
+  ExecutionEvent,
+  FillEvent,
+  FillStageEvent,
+  Intent,
+  MarketEvent,
+} from "../../core/events.ts";
 import type { WindowState } from "../../core/features/window_state.ts";
 import type { Instrument, Outcome } from "../../core/market/instrument.ts";
 import { type ExchangePort, Session } from "../../core/session.ts";
@@ -28,6 +35,15 @@ export interface RecorderOptions {
   /** Gets each decision's line before its order is sent. */
   readonly writeDecision?: (line: string) => void;
   readonly onSettled?: (slug: string) => void;
+  /** Gets everything that enters the engine and leaves it, in order. */
+  readonly record?: StepRecord;
+}
+
+/** The record of a session, as the engine's loop sees it. */
+export interface StepRecord {
+  step(event: Event, more: boolean): void;
+  decision(line: string): void;
+  intent(intent: Intent): void;
 }
 
 /** One session: engine, simulated exchange and everything the result is made of. */
@@ -53,7 +69,10 @@ export class SessionRecorder {
     this.decisions = new DecisionLog(options.writeDecision);
     this.engine = new Engine({
       ...options.engine,
-      onDecision: (decision) => this.decisions.add(decision),
+      onDecision: (decision) => {
+        const line = this.decisions.add(decision);
+        options.record?.decision(line);
+      },
       onView: (view, window) => {
         const record = this.windows.get(window.instrument.conditionId);
         if (record !== undefined) record.seen = true;
@@ -61,8 +80,13 @@ export class SessionRecorder {
       },
       onSettled: (window) => this.settled(window),
     });
+    const { record } = options;
     this.session = new Session(this.engine, options.exchange, {
-      onIntent: (intent, now) => this.intent(intent, now),
+      ...(record === undefined ? {} : { onStep: (event, more) => record.step(event, more) }),
+      onIntent: (intent, now) => {
+        record?.intent(intent);
+        this.intent(intent, now);
+      },
       onExecution: (event) => this.execution(event),
     });
   }

@@ -1,6 +1,16 @@
 /** The folder of one trading session: decisions as they are made, summary and report at the end. */
 import { join } from "node:path";
-import { OperationError } from "../../core/errors.ts";
+import { writeFailed } from "../../feeds/session/errors.ts";
+import {
+  DECISIONS_NAME,
+  type RecordTotals,
+  sealManifest,
+  SESSION_NAME,
+  SESSION_SCHEMA,
+  type SessionManifest,
+  type SessionStart,
+} from "../../feeds/session/format.ts";
+import { SessionRecordWriter, type WriterSettings } from "../../feeds/session/writer.ts";
 
 /** `paper-20261121T093000Z-4f2a`: sortable, and unique although two sessions start in one second. */
 export function sessionId(mode: string, startedAtMs: number): string {
@@ -8,34 +18,40 @@ export function sessionId(mode: string, startedAtMs: number): string {
   return `${mode}-${stamp}-${crypto.randomUUID().slice(0, 4)}`;
 }
 
-function writeFailed(path: string, cause: unknown): OperationError {
-  const full = cause instanceof Error && /ENOSPC|os error 28|[Nn]o space/.test(cause.message);
-  return new OperationError({
-    code: full ? "DISK_FULL" : "SESSION_WRITE_FAILED",
-    message: `Cannot write the session file ${path}: ${
-      cause instanceof Error ? cause.message : String(cause)
-    }`,
-    hint: full ? "Free some space or pass another folder with --data." : "Check the folder given by --data.",
-    cause,
-  });
-}
-
 /** Writes under `<data>/sessions/<id>`. Every failure is DISK_FULL or SESSION_WRITE_FAILED, and stops the order behind it. */
 export class SessionFiles {
   private readonly decisions: Deno.FsFile;
   private readonly decisionsPath: string;
+  private ended = false;
 
-  private constructor(readonly folder: string) {
-    this.decisionsPath = join(folder, "decisions.jsonl");
+  private constructor(
+    readonly folder: string,
+    private readonly start: SessionStart,
+    /** Everything that enters the engine and leaves it. */
+    readonly record: SessionRecordWriter,
+  ) {
+    this.decisionsPath = join(folder, DECISIONS_NAME);
     this.decisions = Deno.openSync(this.decisionsPath, { create: true, write: true, truncate: true });
   }
 
-  static open(dataDir: string, id: string): SessionFiles {
-    const folder = join(dataDir, "sessions", id);
+  static async open(
+    dataDir: string,
+    start: SessionStart,
+    settings: WriterSettings = {},
+  ): Promise<SessionFiles> {
+    const folder = join(dataDir, "sessions", start.id);
     try {
-      Deno.mkdirSync(folder, { recursive: true });
-      return new SessionFiles(folder);
+      await Deno.mkdir(folder, { recursive: true });
     } catch (cause) {
+      throw writeFailed(folder, cause);
+    }
+    const record = await SessionRecordWriter.open(folder, start, settings);
+    try {
+      const files = new SessionFiles(folder, start, record);
+      files.writeManifest("open", null, null, null);
+      return files;
+    } catch (cause) {
+      await record.close();
       throw writeFailed(folder, cause);
     }
   }
@@ -50,12 +66,33 @@ export class SessionFiles {
     }
   }
 
-  /** Writes `session.json` beside the decisions, whole or not at all. */
-  writeSummary(summary: unknown): void {
-    const path = join(this.folder, "session.json");
+  /** Ends the record and writes `session.json` beside it, whole or not at all. Throws what ended the record early. */
+  async finish(result: unknown, decisionsHash: string): Promise<void> {
+    const { failure, ...totals } = await this.record.close();
+    if (failure !== null) throw failure;
+    this.writeManifest("closed", totals, decisionsHash, result);
+    this.ended = true;
+  }
+
+  /** After `finish()` only closes; without it the record is ended as `failed`. */
+  async close(): Promise<void> {
+    const { failure, ...totals } = await this.record.close();
+    if (!this.ended && failure === null) this.writeManifest("failed", totals, null, null);
+    this.decisions.close();
+  }
+
+  private writeManifest(
+    state: SessionManifest["state"],
+    record: RecordTotals | null,
+    decisionsHash: string | null,
+    result: unknown,
+  ): void {
+    const path = join(this.folder, SESSION_NAME);
     const temporary = `${path}.tmp`;
+    const { start } = this;
     try {
-      Deno.writeTextFileSync(temporary, `${JSON.stringify(summary, null, 2)}\n`);
+      const text = sealManifest({ schema: SESSION_SCHEMA, state, start, record, decisionsHash, result });
+      Deno.writeTextFileSync(temporary, text);
       Deno.renameSync(temporary, path);
     } catch (cause) {
       throw writeFailed(path, cause);
@@ -64,9 +101,5 @@ export class SessionFiles {
 
   get reportPath(): string {
     return join(this.folder, "report.html");
-  }
-
-  close(): void {
-    this.decisions.close();
   }
 }

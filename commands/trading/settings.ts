@@ -3,6 +3,7 @@ import { OperationError } from "../../core/errors.ts";
 import type { EngineOptions } from "../../core/engine.ts";
 import { type PaperOptions } from "../../core/exchange/paper_exchange.ts";
 import { FAIR_VALUE_DEFAULTS } from "../../core/policy/fair_value_policy.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import { makePolicy } from "../../core/policy/registry.ts";
 import { checkSizing, type Sizing } from "../../core/policy/sizing.ts";
 import type { RiskLimits } from "../../core/risk/gate.ts";
@@ -96,6 +97,18 @@ export function strategyParams(params: Config["strategy"]["params"]): StrategyPa
   return checked;
 }
 
+/** The policy of a strategy's name, seed and parameters. Throws STRATEGY_UNKNOWN, STRATEGY_PARAM_INVALID (exit 2). */
+export function policyOf(name: string, seed: number, given: Config["strategy"]["params"]): Policy {
+  const params = strategyParams(given);
+  return makePolicy(name, {
+    seed,
+    fairValue: {
+      minEdge: params.minEdge ?? FAIR_VALUE_DEFAULTS.minEdge,
+      exitEdge: params.exitEdge ?? FAIR_VALUE_DEFAULTS.exitEdge,
+    },
+  });
+}
+
 export interface EngineSettings {
   readonly strategy: string;
   readonly seed: number;
@@ -105,13 +118,7 @@ export interface EngineSettings {
 /** Engine options for one strategy. Throws STRATEGY_UNKNOWN, STRATEGY_PARAM_INVALID, SIZING_INVALID (exit 2). */
 export function engineOptions(config: Config, settings: EngineSettings): EngineOptions {
   const params = strategyParams(config.strategy.params);
-  const policy = makePolicy(settings.strategy, {
-    seed: settings.seed,
-    fairValue: {
-      minEdge: params.minEdge ?? FAIR_VALUE_DEFAULTS.minEdge,
-      exitEdge: params.exitEdge ?? FAIR_VALUE_DEFAULTS.exitEdge,
-    },
-  });
+  const policy = policyOf(settings.strategy, settings.seed, config.strategy.params);
   const sizing = sizingOf(config);
   checkSizing(sizing, policy);
   return {

@@ -5,12 +5,13 @@ import { tapeDecoder } from "../../feeds/tape/codecs.ts";
 
 /**
  * Calls `onFrame` with the events of each group of the tape (a frame, or one instant of normalised events) in order.
- * `onProgress` hears how many events were read.
+ * `onProgress` hears how many events were read,
+ * and is waited for.
  */
 export async function readFrames(
   tape: Tape,
   onFrame: (events: readonly MarketEvent[]) => void,
-  onProgress: (events: number) => void = () => {},
+  onProgress: (events: number) => void | Promise<void> = () => {},
   signal?: AbortSignal,
 ): Promise<number> {
   let count = 0;
@@ -20,7 +21,7 @@ export async function readFrames(
       onFrame(group);
       count += group.length;
     }
-    onProgress(count);
+    await onProgress(count);
   }
   return count;
 }

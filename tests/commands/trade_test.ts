@@ -46,6 +46,7 @@ Deno.test("a session leaves its decisions, its summary and its report; the last 
       unknown
     >;
     assert.equal(summary["decisionsHash"], data["decisionsHash"]);
+    assert.deepEqual(summary["result"], data);
     assert.equal(await Deno.readTextFile(join(folder, "report.html")), await Deno.readTextFile(copy));
   });
 });
