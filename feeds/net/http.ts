@@ -19,6 +19,7 @@ export type HttpFailureCode =
   | "GEO_BLOCKED"
   | "PROXY_FAILED"
   | "RATE_LIMITED"
+  | "SNAPSHOT_INCOMPLETE"
   | "ABORTED";
 
 /** A request that did not give JSON. `status` is null when no answer came; `retryAfterMs` when the venue named none. */
@@ -101,7 +102,8 @@ function shortUrl(url: string): string {
   return cut < 0 ? url : url.slice(0, cut);
 }
 
-async function readCapped(response: Response, maxBytes: number, url: string): Promise<string> {
+/** The body as text. Throws HttpError BODY_TOO_LARGE beyond `maxBytes`, and whatever the connection throws. */
+export async function readCapped(response: Response, maxBytes: number, url: string): Promise<string> {
   const stream = response.body;
   if (stream === null) return "";
   const reader = stream.getReader();
@@ -124,7 +126,12 @@ async function readCapped(response: Response, maxBytes: number, url: string): Pr
   }
 }
 
-function statusFailure(url: string, response: Response, text: string): HttpError {
+/** What an answer with a status that is no success means; `response` may be a plain copy of status and headers. */
+export function statusFailure(
+  url: string,
+  response: Pick<Response, "status" | "headers">,
+  text: string,
+): HttpError {
   const body = text.slice(0, EXCERPT);
   const status = response.status;
   const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), Date.now());

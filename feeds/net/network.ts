@@ -29,12 +29,30 @@ function proxyFault(address: string, failure: unknown): string | null {
   return found === undefined ? null : `Cannot use the proxy ${address}: ${found[1]}`;
 }
 
+/** A pool of connections of its own, HTTP/1.1: one slow answer never holds up another request. */
+export interface PoolOptions {
+  /** Idle connections kept a host. They are kept until the peer closes them. */
+  readonly maxIdlePerHost: number;
+}
+
 /**
  * Opens the network, through an http or socks5 proxy when one is given; a user name and password may stand in its URL.
- * Throws TypeError for a malformed proxy URL.
+ * Throws TypeError for a malformed proxy URL. With `pool` its requests share
+ * no connection with those of any other network.
  */
-export function openNetwork(proxy: string | null = null): Network {
+export function openNetwork(proxy: string | null = null, pool: PoolOptions | null = null): Network {
+  const own = pool === null
+    ? {}
+    : { http2: false, poolMaxIdlePerHost: pool.maxIdlePerHost, poolIdleTimeout: false as const };
   if (proxy === null || proxy === "") {
+    if (pool !== null) {
+      const client = Deno.createHttpClient(own);
+      return {
+        fetch: (url, init) => fetch(url, { ...init, client }),
+        openSocket: (url) => new WebSocket(url),
+        close: () => client.close(),
+      };
+    }
     return {
       fetch: (url, init) => fetch(url, init),
       openSocket: (url) => new WebSocket(url),
@@ -42,7 +60,7 @@ export function openNetwork(proxy: string | null = null): Network {
     };
   }
   const { host, protocol } = new URL(proxy);
-  const client = Deno.createHttpClient({ proxy: { url: proxy } });
+  const client = Deno.createHttpClient({ ...own, proxy: { url: proxy } });
   // Without the credentials that the URL may hold.
   const address = `${protocol}//${host}`;
   return {

@@ -24,12 +24,19 @@ export interface VenueModeState {
 /** Microseconds of `Clock.monotonicUs()` at which a request passed each place; null where it was not reached. */
 export interface CallStamps {
   readonly startUs: number;
-  /** The request's bytes were handed to the socket. */
+  /**
+   * The request was handed to the runtime, whole. Its bytes are on the wire once the current turn of the event loop ends
+   * (some 30 us later in a turn that ends at once, see docs/order_entry.md): work done after `submit()` in the same turn
+   * holds them up.
+   */
   readonly writtenUs: number | null;
   readonly doneUs: number | null;
 }
 
-/** How a submit's call ended. `refused`: our own mode or budget forbade it, no byte left. */
+/**
+ * How a submit's call ended. `sent: false`: our own mode or budget forbade it, no byte left; `code` is one of "Not sent" in
+ * docs/codes.md. `reply` never rejects; its `reply` is null when no answer could be read to its end.
+ */
 export type SubmitCall =
   | { readonly sent: false; readonly code: string; readonly message: string }
   | {
@@ -97,7 +104,11 @@ export interface OrderEntry {
    * between the caller's decision and the socket. `postOnly` orders pass the post-only mode.
    */
   submit(body: string, options: { readonly postOnly: boolean }): SubmitCall;
-  /** DELETE /order or /orders (at most 1000). Every hash gets an outcome; no answer is `unknown`. Never rejects. */
+  /**
+   * DELETE /order, or /orders in batches of at most 1000, all started before it returns. Every hash gets an outcome under
+   * the text it was given with; no answer is `unknown`, and so is one that our budget kept back (`CANCEL_LIMITED`). Never
+   * rejects.
+   */
   cancel(hashes: readonly string[]): Promise<ReadonlyMap<string, CancelOutcome>>;
   /** DELETE /cancel-all. Always has a token kept for it. Throws HttpError. */
   cancelAll(): Promise<CancelAllReply>;

@@ -1,0 +1,242 @@
+/** Order entry and private reads of one account over its own connections. See `types.ts` for what each call promises. */
+import type { SignerLimits } from "../../../core/orders/buckets.ts";
+import type { Usdc } from "../../../core/units.ts";
+import type { Clock } from "../../clock.ts";
+import type { FeedLog } from "../../net/feed_context.ts";
+import { type Network, openNetwork } from "../../net/network.ts";
+import type { VenueProfile } from "../../venue_profile.ts";
+import type { L2Signer } from "../signing/login.ts";
+import { cancelHashes, cancelWide } from "./cancels.ts";
+import { Gauge } from "./gauge.ts";
+import { readPages } from "./paging.ts";
+import {
+  readApiKeys,
+  readBalance,
+  readClosedOnly,
+  readHeartbeat,
+  readListedOrder,
+  readListedTrade,
+} from "./read_codec.ts";
+import {
+  lookupOrder,
+  readAnswer,
+  readAs,
+  readBody,
+  type ReadDesk,
+  type ReadRequest,
+  valueOf,
+} from "./reads.ts";
+import type { HeartbeatAnswer, OrderEntry, SubmitCall, VenueModeState } from "./types.ts";
+import { bodyOf, openWire, replyOf, type Wire } from "./wire.ts";
+
+export interface OrderEntryOptions {
+  readonly profile: Pick<VenueProfile, "clob">;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: FeedLog;
+  /** `l2Signer(address, credentials)`. */
+  readonly signer: L2Signer;
+  /** Of the account: balances are asked by it. */
+  readonly signatureType: 0 | 1 | 2 | 3;
+  /** Orders that a cancel-all would have to cancel now: so many tokens are kept for it. */
+  readonly openOrders: () => number;
+  /** Proxy of the pool that is opened here; ignored with `network`. */
+  readonly proxy?: string | null;
+  /** Default: a pool of its own, closed with this. A given one stays open. */
+  readonly network?: Network;
+  /** Connections kept open. */
+  readonly connections?: number;
+  /** Pause after which idle connections are used, wall ms; null: never. */
+  readonly keepAliveMs?: number | null;
+  /** Deadlines, wall ms: of a submit, a cancel, one attempt of a read. */
+  readonly deadlines?: { readonly submitMs?: number; readonly cancelMs?: number; readonly readMs?: number };
+  /** Extra attempts of a read; requests that change something are never repeated. */
+  readonly retries?: number;
+  readonly limits?: SignerLimits;
+  readonly onMode?: (state: VenueModeState) => void;
+}
+
+const DEFAULT_CONNECTIONS = 3;
+const DEFAULT_KEEP_ALIVE_MS = 15_000;
+/** 5,000 open orders: the venue's budgets allow no more. */
+const MAX_ORDER_PAGES = 50;
+const MAX_TRADE_PAGES = 500;
+/** A beat is due every five seconds of venue time; an answer after four is as good as none. */
+const BEAT_DEADLINE_MS = 4000;
+const MIN_BEAT_DEADLINE_MS = 750;
+
+type Reads = Pick<
+  OrderEntry,
+  | "lookup"
+  | "openOrders"
+  | "trades"
+  | "collateral"
+  | "conditional"
+  | "refreshBalance"
+  | "closedOnly"
+  | "apiKeys"
+>;
+
+function openReads(desk: ReadDesk, signatureType: number): Reads {
+  const { clock } = desk;
+  const now = () => clock.now();
+  const page = (path: string, query: ReadRequest["query"]) => (cursor: string) =>
+    readBody(desk, { path, query: { ...query, next_cursor: cursor }, data: true });
+  const assetQuery = (token: string, version: "v1" | "v2") => ({
+    asset_type: version === "v2" ? "CONDITIONAL-V2" : "CONDITIONAL",
+    token_id: token,
+    signature_type: String(signatureType),
+  });
+  const cash = { asset_type: "COLLATERAL", signature_type: String(signatureType) };
+  return {
+    lookup: (hash) => lookupOrder(desk, hash),
+    openOrders: (filter = {}) =>
+      readPages({
+        what: "open orders",
+        now,
+        maxPages: MAX_ORDER_PAGES,
+        fetchPage: page("/data/orders", { market: filter.conditionId }),
+        readRow: readListedOrder,
+        keyOf: ({ hash }) => hash,
+      }),
+    trades: ({ conditionId, id, afterMs }) =>
+      readPages({
+        what: "trades",
+        now,
+        maxPages: MAX_TRADE_PAGES,
+        fetchPage: page("/data/trades", {
+          market: conditionId,
+          id,
+          // Whole seconds; whether the bound itself belongs to it is not documented.
+          after: afterMs === undefined ? undefined : String(Math.max(0, Math.floor(afterMs / 1000) - 1)),
+        }),
+        readRow: readListedTrade,
+        keyOf: ({ report }) => report.id,
+      }),
+    collateral: async () => {
+      const read = await readAs(desk, { path: "/balance-allowance", query: cash }, readBalance);
+      return { ...read, balance: read.balance as Usdc };
+    },
+    conditional: (token, version) =>
+      readAs(desk, { path: "/balance-allowance", query: assetQuery(token, version) }, readBalance),
+    async refreshBalance(of) {
+      const query = of.kind === "collateral" ? cash : assetQuery(of.token, of.version);
+      // The body may be empty: it is not read.
+      await readBody(desk, { path: "/balance-allowance/update", query });
+    },
+    async closedOnly() {
+      const path = "/auth/ban-status/closed-only";
+      const answer = await readAnswer(desk, { path });
+      if (answer.status === 404) return null;
+      return valueOf(answer, path, (text) => readClosedOnly(bodyOf(text)));
+    },
+    apiKeys: () => readAs(desk, { path: "/auth/api-keys" }, readApiKeys),
+  };
+}
+
+async function beat(wire: Wire, gauge: Gauge, id: string, deadlineMs: number): Promise<HeartbeatAnswer> {
+  const body = JSON.stringify({ heartbeat_id: id });
+  const end = await wire.start({ method: "POST", path: "/v1/heartbeats", body, deadlineMs }).end;
+  // A wrong id is the protocol's own correction.
+  gauge.observe("read", end);
+  return end.ok
+    ? readHeartbeat(end.status, bodyOf(end.text))
+    : { kind: "failed", message: end.error.message };
+}
+
+interface Warmth {
+  warm(): Promise<number>;
+  /** A request of the account left: its connection is warm. */
+  used(): void;
+  stop(): void;
+}
+
+/** As many requests at once as connections are wanted: each opens its own or keeps one alive. */
+function keepWarm(wire: Wire, options: OrderEntryOptions): Warmth {
+  const { clock } = options;
+  const everyMs = options.keepAliveMs === undefined ? DEFAULT_KEEP_ALIVE_MS : options.keepAliveMs;
+  const connections = options.connections ?? DEFAULT_CONNECTIONS;
+  const deadlineMs = options.deadlines?.readMs ?? 5000;
+  let usedUs = clock.monotonicUs();
+  const warm = async () => {
+    usedUs = clock.monotonicUs();
+    const requests = Array.from(
+      { length: connections },
+      () => wire.start({ method: "GET", path: "/time", signed: false, deadlineMs }).end,
+    );
+    const ends = await Promise.all(requests);
+    return ends.filter((end) => end.ok && end.status === 200).length;
+  };
+  const timer = everyMs === null ? undefined : setInterval(() => {
+    if ((clock.monotonicUs() - usedUs) / 1000 < everyMs / 2) return;
+    warm().then((answered) => {
+      if (answered < connections) options.log.debug("idle connections lost", { answered, connections });
+    });
+  }, everyMs);
+  return { warm, used: () => void (usedUs = clock.monotonicUs()), stop: () => clearInterval(timer) };
+}
+
+/** Opens the connections' pool and the account's desk. `close()` ends what is under way as ABORTED. */
+export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
+  const { clock, profile, random, signer } = options;
+  const connections = options.connections ?? DEFAULT_CONNECTIONS;
+  // One more than is kept warm: a read beside the orders does not cost them a connection.
+  const network = options.network ?? openNetwork(options.proxy ?? null, { maxIdlePerHost: connections + 1 });
+  const wire = openWire({ base: profile.clob, network, clock, signer });
+  const gauge = new Gauge(options);
+  const stop = new AbortController();
+  const { submitMs = 5000, cancelMs = 5000, readMs = 5000 } = options.deadlines ?? {};
+  const retries = options.retries ?? 2;
+  const reads = openReads(
+    { wire, gauge, clock, random, deadlineMs: readMs, retries, stop: stop.signal },
+    options.signatureType,
+  );
+  const cancels = { wire, gauge, deadlineMs: cancelMs };
+  const beatMs = Math.max(MIN_BEAT_DEADLINE_MS, BEAT_DEADLINE_MS / clock.speed);
+  const warmth = keepWarm(wire, options);
+
+  const submit = (body: string, postOnly: boolean): SubmitCall => {
+    if (stop.signal.aborted) {
+      return {
+        sent: false,
+        code: "ORDER_ENTRY_CLOSED",
+        message: "Cannot send an order: order entry is closed",
+      };
+    }
+    const refusal = gauge.takeOrder(postOnly);
+    if (refusal !== null) return { sent: false, ...refusal };
+    const { end } = wire.start({ method: "POST", path: "/order", body, deadlineMs: submitMs });
+    warmth.used();
+    const reply = end.then((ended) => {
+      gauge.observe("orders", ended);
+      return { reply: replyOf(ended), stamps: ended.stamps };
+    });
+    return { sent: true, reply };
+  };
+
+  return {
+    get mode() {
+      return gauge.mode();
+    },
+    submit: (body, { postOnly }) => submit(body, postOnly),
+    cancel(hashes) {
+      warmth.used();
+      return cancelHashes(cancels, hashes);
+    },
+    cancelAll: () => cancelWide(cancels, "cancelAll", ""),
+    cancelMarket: (conditionId) =>
+      cancelWide(cancels, "cancelMarket", JSON.stringify({ market: conditionId })),
+    ...reads,
+    heartbeat: (id) => beat(wire, gauge, id, beatMs),
+    warm: warmth.warm,
+    health: () => gauge.read(),
+    close() {
+      if (stop.signal.aborted) return Promise.resolve();
+      stop.abort(new DOMException("closed", "AbortError"));
+      warmth.stop();
+      wire.close();
+      if (options.network === undefined) network.close();
+      return Promise.resolve();
+    },
+  };
+}
