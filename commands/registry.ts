@@ -1,11 +1,14 @@
 /** The only list of subcommands. A command that is not here does not exist. */
 import type { Command } from "commander";
 import { register as backtest } from "./backtest.ts";
+import { register as cancelAll } from "./cancel_all.ts";
 import { register as config } from "./config_command.ts";
 import { register as discover } from "./discover.ts";
 import { register as journal } from "./journal.ts";
 import { register as keys } from "./keys.ts";
+import { register as kill } from "./kill.ts";
 import { register as record } from "./record.ts";
+import { register as resume } from "./resume.ts";
 import { register as sim } from "./sim.ts";
 import { register as stream } from "./stream.ts";
 import { register as tape } from "./tape.ts";
@@ -22,6 +25,9 @@ export const COMMANDS: readonly Register[] = [
   trade,
   tape,
   backtest,
+  cancelAll,
+  kill,
+  resume,
   journal,
   keys,
   sim,

@@ -1,0 +1,97 @@
+/** `cancel-all`: cancels everything, or the orders of some assets, then proves that it is gone. */
+import type { Command } from "commander";
+import type { ExitCode } from "../core/errors.ts";
+import type { Asset } from "../core/market/instrument.ts";
+import { accountData, accountFlags, accountOptions, type OpenAccount, withAccount } from "./account.ts";
+import type { CommandContext, CommandResult } from "./command.ts";
+import { countText, facts, table } from "./output.ts";
+import { parseAssets } from "./parse.ts";
+import { attach, examples } from "./run.ts";
+import { cancelOrders, type CancelResult } from "./trading/cancel_orders.ts";
+import { windowNames } from "./trading/window_names.ts";
+
+/** Cancels with progress on stderr; `assets` null means all orders. Throws as `cancelOrders()`. */
+export async function cancelWithProgress(
+  ctx: CommandContext,
+  { entry, http, venue }: OpenAccount,
+  assets: readonly Asset[] | null,
+): Promise<CancelResult> {
+  const names = windowNames(http, venue.profile.clob, ctx.signal);
+  const progress = ctx.progress("cancel");
+  try {
+    return await cancelOrders({
+      entry,
+      clock: venue.clock,
+      signal: ctx.signal,
+      wanted: assets === null ? null : async (conditionId) => {
+        const { window } = await names(conditionId);
+        return window !== null && assets.includes(window.asset);
+      },
+      onProgress(done, total, note) {
+        ctx.log.warn("orders are not gone yet", { attempt: done, note });
+        progress.update(done, total, note);
+      },
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** 0 when nothing is left, 5 when something is or it could not be proved. */
+export const cancelExit = ({ openAfter }: CancelResult): ExitCode => openAfter === 0 ? 0 : 5;
+
+/** Counts, then each order that is left with the venue's reason. */
+export function cancelText(result: CancelResult, color: boolean): string {
+  const { canceled, notCanceled, openAfter, trouble } = result;
+  const head = facts([
+    ["cancelled", countText(canceled.length)],
+    ["still open", openAfter === null ? "not known: the list could not be read" : countText(openAfter)],
+    ...(trouble === null ? [] : [["trouble", trouble] as const]),
+  ], color);
+  const rows = Object.entries(notCanceled);
+  if (rows.length === 0) return head;
+  return `${head}\n\n${table({ head: ["not cancelled", "reason"], rows, color })}`;
+}
+
+/** The part of a command's data that says what became of the orders. */
+export const cancelData = ({ canceled, notCanceled, openAfter, trouble }: CancelResult) => ({
+  canceled,
+  notCanceled,
+  openAfter,
+  ...(trouble === null ? {} : { trouble }),
+});
+
+function cancelAll(
+  ctx: CommandContext,
+  _args: string[],
+  options: Record<string, unknown>,
+): Promise<CommandResult> {
+  const { asset } = options;
+  const assets = asset === undefined ? null : parseAssets(String(asset));
+  return withAccount(ctx, accountOptions(options), async (account) => {
+    const result = await cancelWithProgress(ctx, account, assets);
+    if (result.openAfter !== 0) {
+      ctx.warn({
+        code: "ORDERS_LEFT",
+        message: result.openAfter === null
+          ? "The open orders could not be read to the end: it is not proved that they are gone."
+          : `${result.openAfter} orders are still open. Run it again, or stop what places them first.`,
+      });
+    }
+    return {
+      data: { ...accountData(account), assets: assets ?? "all", ...cancelData(result) },
+      text: cancelText(result, ctx.color),
+      exit: cancelExit(result),
+    };
+  });
+}
+
+/** Adds `cancel-all`. */
+export function register(program: Command): void {
+  const command = accountFlags(
+    program.command("cancel-all")
+      .description("Cancel every open order of the account, then prove that they are gone.")
+      .option("--asset <list>", "only orders of these assets' windows: btc,eth,sol,xrp"),
+  ).addHelpText("after", examples(["cancel-all", "cancel-all --asset btc,eth --venue sim --json"]));
+  attach(command, "cancel-all", cancelAll, { proxy: true });
+}
