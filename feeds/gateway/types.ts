@@ -5,7 +5,7 @@
  */
 import type { AdoptedPosition, SubmitIntent } from "../../core/events.ts";
 import type { MarketVersion, Outcome, Side } from "../../core/market/instrument.ts";
-import type { LifeInput, OrderTerms } from "../../core/orders/lifecycle_types.ts";
+import type { LifeInput } from "../../core/orders/lifecycle_types.ts";
 import type { ExchangePort } from "../../core/session.ts";
 import type { Ms, Price, Shares, Usdc } from "../../core/units.ts";
 import type { Clock } from "../clock.ts";
@@ -67,7 +67,7 @@ export interface GatewayTiming {
 }
 
 export const DEFAULT_GATEWAY_TIMING: GatewayTiming = {
-  tickMs: 100,
+  tickMs: 200,
   balanceEveryMs: 30_000,
   balanceGraceMs: 20_000,
   forgetEveryMs: 600_000,
@@ -122,6 +122,8 @@ export interface GatewayOptions {
   readonly log: FeedLog;
   /** `advance()` has something new. Never called from inside a call of the port. */
   readonly onReady: () => void;
+  /** What the engine was made with; the first `account` event tells the difference to what is there. 0 when absent. */
+  readonly bankroll?: Usdc;
   readonly onAlarm: (alarm: GatewayAlarm) => void;
   readonly onLatency?: (latency: OrderLatency) => void;
   readonly timing?: Partial<GatewayTiming>;
@@ -141,6 +143,9 @@ export interface Difference {
   readonly ledger: number;
   readonly venue: number;
 }
+
+/** Token under which a foreign position is told to the engine: it counts to limits and is never offered for sale. */
+export const foreignToken = (token: string): string => `foreign:${token}`;
 
 export interface ForeignPosition {
   readonly token: string;
@@ -234,10 +239,4 @@ export interface Gateway extends ExchangePort {
   readonly stats: GatewayStats;
   /** Orders, trades and both ledgers, to read only. */
   readonly wallet: WalletState;
-}
-
-/** An order of this session between gateway and engine. */
-export interface SessionOrder {
-  readonly hash: string;
-  readonly terms: OrderTerms;
 }

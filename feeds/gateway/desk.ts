@@ -1,0 +1,129 @@
+/** What the parts of a gateway share, and the readings of the venue that several of them need. */
+import type { Outcome } from "../../core/market/instrument.ts";
+import { hashOf } from "../../core/orders/lifecycle_reply.ts";
+import { isEnded } from "../../core/orders/lifecycle_table.ts";
+import type { TrackedOrder } from "../../core/orders/lifecycle_types.ts";
+import type { Ms } from "../../core/units.ts";
+import type { ListedOrder, ListedTrade } from "../polymarket/order_entry/types.ts";
+import type { Asker } from "./asker.ts";
+import type { Keeper } from "./keeper.ts";
+import type { Markets } from "./markets.ts";
+import type { GatewayOptions, GatewayTiming } from "./types.ts";
+
+export interface TokenFacts {
+  readonly conditionId: string;
+  readonly outcome: Outcome;
+}
+
+export interface Desk {
+  readonly options: GatewayOptions;
+  readonly timing: GatewayTiming;
+  readonly keeper: Keeper;
+  readonly asker: Asker;
+  readonly markets: Markets;
+  readonly alarm: (code: string, detail: string) => void;
+  /** Tokens that trades of no order of ours named: shares of others may lie in the wallet. */
+  readonly foreignTokens: Map<string, TokenFacts>;
+  /** Shares of foreign tokens found at the start. */
+  readonly foreignShares: Map<string, number>;
+}
+
+export const now = (desk: Desk): Ms => desk.options.clock.now();
+
+/** It is, or may come, on the venue's book. */
+export const mayRest = (order: TrackedOrder): boolean => !isEnded(order.state) || order.disputed;
+
+/** Orders whose fate the venue has not told clearly. */
+export function unknownHashes(desk: Desk): string[] {
+  const hashes: string[] = [];
+  for (const { terms, state, disputed } of desk.keeper.wallet.life.orders.values()) {
+    if (state === "unknown" || state === "created" || state === "sent" || disputed) hashes.push(terms.hash);
+  }
+  return hashes;
+}
+
+export interface OpenNow {
+  readonly ours: readonly string[];
+  readonly foreign: readonly ListedOrder[];
+}
+
+/** Lists the open orders of the API key and tells the orders' lives about ours. Throws HttpError. */
+export async function readOpenOrders(desk: Desk): Promise<OpenNow> {
+  const { askedAt, rows } = await desk.options.entry.openOrders();
+  const { orders } = desk.keeper.wallet.life;
+  const ours: string[] = [];
+  const foreign: ListedOrder[] = [];
+  for (const row of rows) {
+    if (orders.has(hashOf(row.hash))) ours.push(hashOf(row.hash));
+    else foreign.push(row);
+  }
+  desk.keeper.take({ type: "openOrders", at: now(desk), askedAt, hashes: ours });
+  return { ours, foreign };
+}
+
+const outcomeOf = (text: string): Outcome => /^(down|no)$/i.test(text) ? "down" : "up";
+
+/** Remembers which tokens a foreign trade may have brought; the balances tell whether it did. */
+export function noteForeignTokens(desk: Desk, { report, conditionId, outcome }: ListedTrade): void {
+  const own = outcomeOf(outcome);
+  for (const token of new Set([report.token, ...report.makers.map((maker) => maker.token)])) {
+    const known = desk.markets.ofToken(token);
+    const told = token === report.token ? own : own === "up" ? "down" : "up";
+    desk.foreignTokens.set(token, {
+      conditionId,
+      outcome: known === undefined ? told : token === known.upToken ? "up" : "down",
+    });
+  }
+}
+
+/** Takes listed trades in; `quietly`: foreign ones are noted without an alarm. Returns how many moved something. */
+export function takeTrades(desk: Desk, rows: readonly ListedTrade[], quietly = false): number {
+  let moved = 0;
+  for (const row of rows) {
+    const { keeper } = desk;
+    if (!keeper.isOurTrade(row.report)) {
+      noteForeignTokens(desk, row);
+      if (quietly) keeper.noteForeign(row.report.id);
+    }
+    const before = keeper.wallet.life.trades.get(row.report.id)?.state;
+    keeper.takeListed(row.report);
+    const after = keeper.wallet.life.trades.get(row.report.id)?.state;
+    if (after !== before) moved++;
+  }
+  return moved;
+}
+
+export interface CancelResult {
+  /** Ours that the last listing showed, or that may rest when no listing could be had. */
+  readonly open: readonly string[];
+  readonly proved: boolean;
+}
+
+/**
+ * Cancels what of ours rests or may rest until the venue's own listing shows none, a bounded number of times. An order
+ * that is on its way is marked too: it is cancelled as soon as it is seen.
+ */
+export async function cancelOurs(desk: Desk, replies: () => number): Promise<CancelResult> {
+  const { timing, asker, keeper, options } = desk;
+  let open: readonly string[] = [];
+  let proved = false;
+  for (let round = 0; round < timing.cancelRounds; round++) {
+    for (const order of [...keeper.wallet.life.orders.values()]) {
+      if (mayRest(order)) asker.cancel(order.terms.hash);
+    }
+    await asker.idle();
+    try {
+      const listed = await readOpenOrders(desk);
+      open = listed.ours;
+      proved = open.length === 0;
+    } catch (error) {
+      options.log.warn("open orders cannot be listed", { error: String(error) });
+      open = [...keeper.wallet.life.orders.values()].filter(mayRest).map(({ terms }) => terms.hash);
+      proved = false;
+    }
+    if (proved && replies() === 0) break;
+    keeper.take({ type: "clock", at: now(desk) });
+    if (round + 1 < timing.cancelRounds) await options.clock.sleep(timing.roundMs as Ms);
+  }
+  return { open, proved };
+}

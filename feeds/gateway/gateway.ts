@@ -1,0 +1,416 @@
+/**
+ * The live gateway: `openGateway()` makes it of an open journal, a signer, order entry, user socket and heartbeat. It
+ * holds no timer and no clock of its own; `tick()` and `observe()` bring the time.
+ */
+import { invariant, OperationError } from "../../core/errors.ts";
+import type { ExecutionEvent, Intent, MarketEvent } from "../../core/events.ts";
+import type { Ms } from "../../core/units.ts";
+import { type LatchMark, readLatch, setLatch } from "../journal/latch.ts";
+import { resumeState, type WalletState } from "../journal/state.ts";
+import { Asker } from "./asker.ts";
+import { BalanceCheck } from "./balances.ts";
+import { cancelOurs, type Desk, mayRest, now, takeTrades, unknownHashes } from "./desk.ts";
+import { Keeper } from "./keeper.ts";
+import { Markets } from "./markets.ts";
+import { incomplete, openBooks, unsettledTrades } from "./opening.ts";
+import { Resync } from "./resync.ts";
+import { type Refused, Sender } from "./sender.ts";
+import {
+  DEFAULT_GATEWAY_TIMING,
+  type Gateway,
+  type GatewayOptions,
+  type GatewayState,
+  type GatewayStats,
+  type HeartbeatLoop,
+  type LadderPlan,
+  type StartReport,
+  type StopReport,
+  type UserFeed,
+} from "./types.ts";
+
+/** Windows are forgotten this long after their end; their trades have settled by then. */
+const FORGET_MARKET_MS = 6 * 3_600_000;
+
+/**
+ * Reads journal and latch and makes a gateway of them; nothing is sent before `start()`. Throws JOURNAL_DAMAGED,
+ * JOURNAL_ROW_UNKNOWN and what a failed append throws.
+ */
+export const openGateway = (options: GatewayOptions): Promise<Gateway> =>
+  Promise.resolve().then(() => new LiveGateway(options));
+
+class LiveGateway implements Gateway {
+  private readonly desk: Desk;
+  private readonly keeper: Keeper;
+  private readonly asker: Asker;
+  private readonly sender: Sender;
+  private readonly resync: Resync;
+  private checks: BalanceCheck | null = null;
+  private phase: "new" | "starting" | "running" | "stopping" | "stopped" = "new";
+  private latch: LatchMark | null;
+  private heart: HeartbeatLoop | null = null;
+  private feed: UserFeed | null = null;
+  private readonly alive = Promise.withResolvers<void>();
+  private readonly up = Promise.withResolvers<void>();
+  private heartLost: string | null = "no heartbeat yet";
+  private feedDown: string | null = "not connected yet";
+  private readonly refused = new Map<string, number>();
+  private alarms = 0;
+  private bug: string | null = null;
+  private newsDue = false;
+  private lastTick = -Infinity;
+  private nextLatch = -Infinity;
+  private nextForget = -Infinity;
+  private nextBalance = -Infinity;
+  private checking = false;
+  private readonly restartActions;
+
+  constructor(private readonly options: GatewayOptions) {
+    const timing = { ...DEFAULT_GATEWAY_TIMING, ...options.timing };
+    const { clock, entry, log } = options;
+    const alarm = (code: string, detail: string) => this.alarm(code, detail);
+    const latch = readLatch(options.latchFolder);
+    this.latch = latch.set ? latch.mark : null;
+    const resumed = resumeState(options.journal, clock.now());
+    this.restartActions = resumed.actions;
+    this.keeper = new Keeper(options.journal, resumed, {
+      now: () => clock.now(),
+      onActions: (actions) => this.asker.run(actions),
+      onAlarm: alarm,
+      onNews: () => this.tellNews(),
+      onBroken: (error) => this.journalBroken(error),
+    });
+    this.asker = new Asker({
+      entry,
+      parallel: timing.parallelAsks,
+      now: () => clock.now(),
+      log,
+      take: (input) => this.keeper.take(input),
+      takeTrades: (rows) => void takeTrades(this.desk, rows),
+      tradesAfter: (hash) =>
+        ((this.wallet.life.orders.get(hash)?.createdAtMs ?? clock.now()) - timing.overlapMs) as Ms,
+      onBug: (error) => this.onBug(error),
+    });
+    this.desk = {
+      options,
+      timing,
+      keeper: this.keeper,
+      asker: this.asker,
+      markets: new Markets(),
+      alarm,
+      foreignTokens: new Map(),
+      foreignShares: new Map(),
+    };
+    this.sender = new Sender(this.desk, (error) => this.onBug(error));
+    this.resync = new Resync(this.desk, (error) => this.onBug(error));
+  }
+
+  get wallet(): WalletState {
+    return this.keeper.wallet;
+  }
+
+  get state(): GatewayState {
+    if (this.phase === "stopping" || this.phase === "stopped") return this.phase;
+    if (this.keeper.broken !== null || this.bug !== null) return "broken";
+    if (this.latch !== null) return "latched";
+    if (this.phase !== "running") return "new";
+    return this.resync.running ? "resyncing" : "running";
+  }
+
+  get stats(): GatewayStats {
+    return {
+      submitted: this.sender.submitted,
+      refused: Object.fromEntries(this.refused),
+      acknowledged: this.sender.acknowledged,
+      cancelsAsked: this.asker.cancels,
+      questions: this.asker.questions,
+      failedQuestions: this.asker.failed,
+      resyncs: this.resync.done,
+      resyncFindings: this.resync.findings,
+      inputs: this.keeper.inputs,
+      alarms: this.alarms,
+      presigned: this.sender.presigned,
+    };
+  }
+
+  async start(): Promise<StartReport> {
+    if (this.phase !== "new") {
+      throw new OperationError({ code: "GATEWAY_STARTED", message: "Cannot start a gateway twice" });
+    }
+    this.phase = "starting";
+    this.asker.run(this.restartActions);
+    this.connect();
+    await this.within(this.alive.promise, "the heartbeat is not answered");
+    await this.within(this.up.promise, "the user socket does not open");
+    const settledBefore = new Set(this.wallet.ledgers.winners.keys());
+    const report = await openBooks(this.desk, this.latch);
+    this.checks = new BalanceCheck(this.desk, settledBefore);
+    this.nextBalance = now(this.desk) + this.desk.timing.balanceEveryMs;
+    this.nextForget = now(this.desk) + this.desk.timing.forgetEveryMs;
+    this.phase = "running";
+    this.tellNews();
+    return report;
+  }
+
+  observe(event: MarketEvent): void {
+    const token = this.desk.markets.observe(event);
+    if (token !== null) this.sender.dropLadders(token);
+    if (event.type === "resolved" && event.source !== "inferred") {
+      this.keeper.resolved(event.conditionId, event.winner);
+    }
+    if (event.type === "clock") this.tick();
+  }
+
+  advance(_now: Ms): readonly ExecutionEvent[] {
+    return this.keeper.translator.drain();
+  }
+
+  submit(intent: Intent, _now: Ms): void {
+    if (intent.type === "cancel") {
+      const hash = this.keeper.translator.hashOfOrder(intent.orderId);
+      const order = hash === undefined ? undefined : this.wallet.life.orders.get(hash);
+      if (order !== undefined && mayRest(order)) this.asker.cancel(order.terms.hash);
+      return;
+    }
+    const refused = this.refusal(intent.postOnly) ?? this.sender.send(intent);
+    if (refused === null) return;
+    this.refused.set(refused.code, (this.refused.get(refused.code) ?? 0) + 1);
+    const at = now(this.desk);
+    const about = { tExchange: at, tReceive: at, orderId: intent.orderId };
+    this.keeper.translator.push({ type: "orderRejected", ...about, ...refused });
+    this.tellNews();
+  }
+
+  refusal(postOnly = false): Refused | null {
+    if (this.keeper.broken !== null) return { code: "JOURNAL_BROKEN", message: this.keeper.broken.message };
+    if (this.bug !== null) return { code: "GATEWAY_BROKEN", message: this.bug };
+    if (this.phase === "new" || this.phase === "starting") {
+      return { code: "NOT_STARTED", message: "the start is not finished" };
+    }
+    if (this.phase !== "running") return { code: "STOPPED", message: "the gateway stops" };
+    if (this.latch !== null) return { code: "LATCHED", message: `${this.latch.code}: ${this.latch.reason}` };
+    if (this.heartLost !== null) return { code: "HEARTBEAT_LOST", message: this.heartLost };
+    if (this.feedDown !== null) return { code: "USER_FEED_DOWN", message: this.feedDown };
+    if (this.resync.running) return { code: "RESYNCING", message: "orders and trades are being read again" };
+    const { mode, reason } = this.options.entry.mode;
+    if (mode === "normal" || mode === "post-only" && postOnly) return null;
+    return { code: `VENUE_${mode.toUpperCase().replaceAll("-", "_")}`, message: reason };
+  }
+
+  prepare(plan: LadderPlan): number {
+    return this.sender.prepare(plan);
+  }
+
+  tick(): void {
+    const at = now(this.desk);
+    const { timing } = this.desk;
+    if (at - this.lastTick < timing.tickMs || this.phase === "new" || this.phase === "stopped") return;
+    this.lastTick = at;
+    this.keeper.take({ type: "clock", at });
+    if (this.phase !== "running") return;
+    if (at >= this.nextLatch) {
+      this.nextLatch = at + timing.latchEveryMs;
+      this.readLatchFile();
+    }
+    if (at >= this.nextForget) {
+      this.nextForget = at + timing.forgetEveryMs;
+      this.keeper.forget();
+      this.desk.markets.forget((at - FORGET_MARKET_MS) as Ms);
+    }
+    if (at >= this.nextBalance && !this.checking) {
+      this.nextBalance = at + timing.balanceEveryMs;
+      void this.checkBalances();
+    }
+  }
+
+  async trip(reason: Pick<LatchMark, "code" | "reason" | "who">): Promise<void> {
+    const mark: LatchMark = { ...reason, at: now(this.desk) };
+    const first = this.latch === null;
+    if (first) {
+      this.latch = mark;
+      this.cancelOpen();
+      this.keeper.note("latch", { ...mark, set: true });
+    }
+    try {
+      await setLatch(this.options.latchFolder, mark);
+    } catch (error) {
+      this.alarm(error instanceof OperationError ? error.code : "LATCH_WRITE_FAILED", String(error));
+    }
+    if (!first || this.phase !== "running") return;
+    const { open, proved } = await cancelOurs(this.desk, () => this.sender.awaited);
+    if (!proved) this.alarm("CANCEL_UNPROVED", `${open.length} orders may still be open`);
+  }
+
+  async stop(): Promise<StopReport> {
+    const started = this.phase === "running";
+    this.phase = "stopping";
+    this.resync.close();
+    const { open, proved } = started
+      ? await cancelOurs(this.desk, () => this.sender.awaited)
+      : { open: [], proved: false };
+    if (started) await this.settle();
+    const report: StopReport = {
+      openAfter: open,
+      proved,
+      unsettled: unsettledTrades(this.desk),
+      unknown: unknownHashes(this.desk),
+    };
+    const { openAfter, unsettled, unknown } = report;
+    this.keeper.note("note", {
+      type: "stop",
+      proved,
+      open: openAfter.length,
+      unsettled: unsettled.length,
+      unknown: unknown.length,
+    });
+    await this.close();
+    return report;
+  }
+
+  async abort(reason: string): Promise<void> {
+    if (this.phase === "stopped") return;
+    this.phase = "stopping";
+    this.bug ??= reason;
+    this.resync.close();
+    try {
+      await this.options.entry.cancelAll();
+    } catch (error) {
+      this.options.log.warn("cancel-all failed while aborting", { error: String(error) });
+    }
+    try {
+      this.keeper.note("note", { type: "abort", reason });
+    } catch (error) {
+      this.options.log.warn("the abort could not be noted", { error: String(error) });
+    }
+    await this.close();
+  }
+
+  private connect(): void {
+    const { openHeartbeat, openUserFeed } = this.options;
+    this.heart = openHeartbeat({
+      onAlive: () => {
+        if (this.heartLost === null) return;
+        this.heartLost = null;
+        this.alive.resolve();
+        this.resyncAfter("heartbeat");
+      },
+      onLost: (reason) => {
+        if (this.heartLost !== null) return;
+        this.heartLost = reason;
+        this.alarm("HEARTBEAT_LOST", reason);
+      },
+    });
+    this.feed = openUserFeed({
+      onInput: (input) => this.guard(() => this.keeper.take(input)),
+      onUp: () => {
+        this.feedDown = null;
+        this.up.resolve();
+        this.resyncAfter("user socket");
+      },
+      onDown: (reason) => {
+        if (this.feedDown === null) this.resync.lostAt(now(this.desk));
+        this.feedDown = reason;
+      },
+    });
+  }
+
+  private resyncAfter(reason: string): void {
+    if (this.phase === "running") this.resync.request(reason);
+  }
+
+  private async within(wait: Promise<void>, what: string): Promise<void> {
+    const stop = new AbortController();
+    const late = this.options.clock.sleep(this.desk.timing.connectMs as Ms, stop.signal).then(
+      () => true,
+      () => false,
+    );
+    const isLate = await Promise.race([wait.then(() => false), late]);
+    stop.abort();
+    if (isLate) throw incomplete(what);
+  }
+
+  /** Waits for matched trades to become money or not, as long as that is worth waiting for. */
+  private async settle(): Promise<void> {
+    const { timing, options } = this.desk;
+    const until = now(this.desk) + timing.settleMs;
+    while (unsettledTrades(this.desk).length > 0 || unknownHashes(this.desk).length > 0) {
+      if (now(this.desk) >= until) return;
+      this.keeper.take({ type: "clock", at: now(this.desk) });
+      await this.asker.idle();
+      await options.clock.sleep(timing.roundMs as Ms);
+    }
+  }
+
+  private async close(): Promise<void> {
+    this.phase = "stopped";
+    this.asker.close();
+    for (const part of [this.feed, this.heart]) {
+      try {
+        await part?.close();
+      } catch (error) {
+        this.options.log.warn("a part did not close well", { error: String(error) });
+      }
+    }
+    this.options.journal.close();
+  }
+
+  private cancelOpen(): void {
+    for (const order of [...this.wallet.life.orders.values()]) {
+      if (mayRest(order)) this.asker.cancel(order.terms.hash);
+    }
+  }
+
+  private readLatchFile(): void {
+    if (this.latch !== null) return;
+    const { set, mark } = readLatch(this.options.latchFolder);
+    if (!set || mark === null) return;
+    this.alarm("LATCHED", `${mark.who} set the latch: ${mark.code}, ${mark.reason}`);
+    void this.trip(mark);
+  }
+
+  private async checkBalances(): Promise<void> {
+    this.checking = true;
+    try {
+      await this.checks!.run();
+    } catch (error) {
+      this.onBug(error);
+    }
+    this.checking = false;
+  }
+
+  private journalBroken(error: OperationError): void {
+    this.alarm("JOURNAL_BROKEN", error.message);
+    this.cancelOpen();
+  }
+
+  private alarm(code: string, detail: string): void {
+    this.alarms++;
+    this.options.log.warn("alarm", { code, detail });
+    this.options.onAlarm({ code, detail, at: this.options.clock.now() });
+  }
+
+  private guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.onBug(error);
+    }
+  }
+
+  /** An assumption of ours is broken: stop safely. */
+  private onBug(error: unknown): void {
+    if (this.bug !== null || this.phase === "stopped") return;
+    this.bug = error instanceof Error ? error.message : String(error);
+    this.alarm("GATEWAY_BROKEN", this.bug);
+    void this.abort(this.bug);
+  }
+
+  /** Never inside a call of the port: the session may be in the middle of a step. */
+  private tellNews(): void {
+    if (this.newsDue) return;
+    this.newsDue = true;
+    queueMicrotask(() => {
+      this.newsDue = false;
+      if (this.keeper.translator.hasNews) this.options.onReady();
+    });
+  }
+}

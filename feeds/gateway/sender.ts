@@ -1,0 +1,213 @@
+/**
+ * From an intent to bytes on the wire, in one synchronous turn: sign, row on disk, request started, row that it left. A
+ * refusal of ours leaves nothing behind but its code.
+ */
+import { OperationError } from "../../core/errors.ts";
+import type { SubmitIntent } from "../../core/events.ts";
+import type { Instrument } from "../../core/market/instrument.ts";
+import { isEnded } from "../../core/orders/lifecycle_table.ts";
+import { classifySubmit } from "../../core/orders/lifecycle_reply.ts";
+import type { OrderTerms } from "../../core/orders/lifecycle_types.ts";
+import { buyCost } from "../../core/orders/order.ts";
+import type { Ms } from "../../core/units.ts";
+import type { CallStamps, SubmitCall } from "../polymarket/order_entry/types.ts";
+import { orderBody } from "../polymarket/signing/body.ts";
+import { exchangeOf } from "../polymarket/signing/contracts.ts";
+import { type Ladder, signLadder } from "../polymarket/signing/ladder.ts";
+import {
+  buildOrder,
+  type OrderTerms as SigningTerms,
+  type SignedOrder,
+} from "../polymarket/signing/order.ts";
+import { type Desk, now } from "./desk.ts";
+import type { LadderPlan, OrderLatency } from "./types.ts";
+
+/** The venue ends a GTD order this long before its signed expiration. */
+const GTD_MARGIN_S = 60;
+const MAX_LADDERS = 16;
+
+export interface Refused {
+  readonly code: string;
+  readonly message: string;
+}
+
+interface Prepared {
+  readonly signed: SignedOrder;
+  readonly terms: OrderTerms;
+  readonly body: string;
+  readonly presigned: boolean;
+}
+
+export class Sender {
+  submitted = 0;
+  acknowledged = 0;
+  presigned = 0;
+  /** Replies that are awaited. */
+  awaited = 0;
+  private readonly ladders = new Map<string, Ladder>();
+
+  constructor(private readonly desk: Desk, private readonly onBug: (error: unknown) => void) {}
+
+  /** Sends it, or says why not. After null its orders' life goes on by itself. */
+  send(intent: SubmitIntent): Refused | null {
+    const { options, keeper } = this.desk;
+    const { clock } = options;
+    const takenUs = clock.monotonicUs();
+    const takenAt = clock.now();
+    if (takenAt - intent.bornAt > intent.maxAge) {
+      return { code: "INTENT_EXPIRED", message: `intent is ${takenAt - intent.bornAt} ms old` };
+    }
+    let prepared: Prepared;
+    try {
+      prepared = this.prepareOrder(intent, takenAt);
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      return { code: error.code, message: error.message };
+    }
+    const signedUs = clock.monotonicUs();
+    const { hash } = prepared.signed;
+    try {
+      keeper.create({ type: "created", at: takenAt, terms: prepared.terms });
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      return { code: "JOURNAL_BROKEN", message: error.message };
+    }
+    const journalledUs = clock.monotonicUs();
+    keeper.translator.adoptOrder(intent.orderId, hash);
+    const call = options.entry.submit(prepared.body, { postOnly: intent.postOnly });
+    if (!call.sent) {
+      keeper.take({ type: "dropped", at: clock.now(), hash, code: call.code });
+      return null;
+    }
+    this.submitted++;
+    if (prepared.presigned) this.presigned++;
+    keeper.take({ type: "sent", at: clock.now(), hash });
+    const { orderId, bornAt, orderType: type } = intent;
+    const early = { orderId, hash, type, bornAt, takenAt, takenUs, signedUs, journalledUs };
+    void this.await(call.reply, prepared, { ...early, presigned: prepared.presigned });
+    return null;
+  }
+
+  /** Signs a ladder; the older one of the same kind is dropped. Throws ORDER_INVALID, ORDER_VERSION_UNKNOWN. */
+  prepare(plan: LadderPlan): number {
+    const { options, markets } = this.desk;
+    const instrument = markets.get(plan.conditionId);
+    if (instrument === undefined) return 0;
+    const { token, side, orderType, size, spend, prices } = plan;
+    const ladder = signLadder({
+      signer: options.signer,
+      domain: exchangeOf(instrument, options.chainId),
+      tick: instrument.tick,
+      terms: { token, side, orderType, size, spend },
+      prices,
+      salt: options.salt,
+      timestampMs: now(this.desk),
+    });
+    const key = ladderKey(plan);
+    this.ladders.delete(key);
+    this.ladders.set(key, ladder);
+    if (this.ladders.size > MAX_LADDERS) this.ladders.delete(this.ladders.keys().next().value!);
+    return ladder.size;
+  }
+
+  /** The tick changed: nothing signed for this token can be sent any more. */
+  dropLadders(token: string): void {
+    for (const key of this.ladders.keys()) if (key.startsWith(`${token}/`)) this.ladders.delete(key);
+  }
+
+  private prepareOrder(intent: SubmitIntent, at: Ms): Prepared {
+    const { options } = this.desk;
+    const instrument = this.marketOf(intent);
+    const { token, outcome, side, orderType, postOnly, limit, size, spend, conditionId, orderId } = intent;
+    const wanted: SigningTerms = { token, side, orderType, limit, size, spend };
+    const ready = this.ladders.get(ladderKey(intent))?.take(wanted, instrument.tick) ?? null;
+    const signed = ready ?? options.signer.sign(
+      buildOrder(wanted, instrument.tick, options.signer.account, { salt: options.salt(), timestampMs: at }),
+      exchangeOf(instrument, options.chainId),
+    );
+    const expirationS = orderType === "GTD" && intent.expireAt !== undefined
+      ? Math.ceil(intent.expireAt / 1_000) + GTD_MARGIN_S
+      : undefined;
+    const body = orderBody(signed, {
+      owner: options.apiKey.reveal(),
+      orderType,
+      postOnly,
+      ...(expirationS === undefined ? {} : { expirationS }),
+    });
+    const fee = instrument.fee!;
+    const expiresAtMs = (expirationS === undefined ? null : (expirationS - GTD_MARGIN_S) * 1_000) as
+      | Ms
+      | null;
+    const terms: OrderTerms = {
+      hash: signed.hash,
+      orderId,
+      conditionId,
+      token,
+      outcome,
+      side,
+      orderType,
+      postOnly,
+      limit,
+      size,
+      spend,
+      expiresAtMs,
+      fee,
+      costBound: buyCost(intent, fee),
+    };
+    return { signed, terms, body, presigned: ready !== null };
+  }
+
+  private marketOf({ conditionId, token }: SubmitIntent): Instrument {
+    const instrument = this.desk.markets.get(conditionId);
+    const code = instrument === undefined || token !== instrument.upToken && token !== instrument.downToken
+      ? "MARKET_UNKNOWN"
+      : instrument.fee === null
+      ? "FEE_UNKNOWN"
+      : null;
+    if (code === null) return instrument!;
+    throw new OperationError({
+      code,
+      message: `Cannot make an order for market ${conditionId}: its listing or fee is not known`,
+    });
+  }
+
+  private async await(
+    reply: Extract<SubmitCall, { sent: true }>["reply"],
+    { signed: { hash }, terms }: Prepared,
+    early: Omit<OrderLatency, "writtenUs" | "ackUs">,
+  ): Promise<void> {
+    const { keeper, asker, options } = this.desk;
+    this.awaited++;
+    let answer: Awaited<typeof reply> | null = null;
+    try {
+      answer = await reply;
+    } catch (error) {
+      options.log.warn("a submit's reply failed", { hash, error: String(error) });
+    }
+    this.awaited--;
+    try {
+      if (answer !== null && answer.reply !== null) this.acknowledged++;
+      const outcome = classifySubmit(answer?.reply ?? null, hash, terms.side);
+      keeper.take({ type: "submitReply", at: options.clock.now(), hash, outcome });
+      const order = keeper.wallet.life.orders.get(hash);
+      // Matched, and the reply does not say how much: only the venue's own record tells.
+      if (outcome.kind === "accepted" && outcome.matched === null && order && isEnded(order.state)) {
+        asker.askOrderNow(hash);
+      }
+      this.tellLatency(early, answer?.stamps ?? null);
+    } catch (error) {
+      this.onBug(error);
+    }
+  }
+
+  private tellLatency(early: Omit<OrderLatency, "writtenUs" | "ackUs">, stamps: CallStamps | null): void {
+    this.desk.options.onLatency?.({
+      ...early,
+      writtenUs: stamps?.writtenUs ?? null,
+      ackUs: stamps?.doneUs ?? null,
+    });
+  }
+}
+
+const ladderKey = ({ token, side, orderType }: Pick<LadderPlan, "token" | "side" | "orderType">): string =>
+  `${token}/${side}/${orderType}`;
