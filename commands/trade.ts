@@ -1,24 +1,21 @@
 /** `poly-edge trade --paper`: the engine on live feeds or on a tape, orders filled by the simulated exchange. */
 import type { Command } from "commander";
-import type { EngineOptions } from "../core/engine.ts";
 import { PaperExchange } from "../core/exchange/paper_exchange.ts";
 import { OperationError } from "../core/errors.ts";
-import { ASSETS, DURATIONS } from "../core/market/instrument.ts";
 import { formatUsdc, type Ms } from "../core/units.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { countText, facts, moneyText, paint, signedMoneyText, spanText, table } from "./output.ts";
 import { parseCount, parseSpan } from "./parse.ts";
 import type { FeedRow } from "./report/model.ts";
 import { attach, examples } from "./run.ts";
-import type { Manifest } from "../feeds/tape/format.ts";
-import { Admission, windowsOf } from "./trading/admission.ts";
-import { CANDLE_MAX_AGE_MS, candleWarning, hasOnlyCandles } from "./trading/backtest.ts";
+import type { Admission } from "./trading/admission.ts";
 import { writeSessionReport } from "./trading/session_report.ts";
 import { runLive } from "./trading/live_source.ts";
 import { SessionRecorder } from "./trading/recorder.ts";
 import { SessionFiles, sessionId } from "./trading/session_files.ts";
 import { sessionStart } from "./trading/session_start.ts";
 import { engineOptions, paperOptions } from "./trading/settings.ts";
+import { forTape, TAPE_DRAIN_MS, tapeWindows } from "./trading/tape_session.ts";
 import { openWithCodecs, readFrames } from "./trading/tape_source.ts";
 
 const DEFAULT_SEED = 42;
@@ -115,7 +112,7 @@ async function trade(
     ? { kind: "live" as const, venue: await ctx.venue() }
     : { kind: "tape" as const, tape: await openWithCodecs(options.tape) };
   const engine = source.kind === "tape"
-    ? forTape(ctx, source.tape.manifest, options.tape, settings)
+    ? forTape(ctx, source.tape.manifest, options.tape ?? "tape", settings)
     : settings;
   const id = sessionId("paper", ctx.startedAt);
   const start = sessionStart({
@@ -169,26 +166,6 @@ function fromSockets(
   }, recorder);
 }
 
-/** On a tape with candles only, the fast price may be as old as its candles, as in a backtest. */
-function forTape(
-  ctx: CommandContext,
-  manifest: Manifest,
-  path: string | null,
-  settings: EngineOptions,
-): EngineOptions {
-  if (!hasOnlyCandles(manifest)) return settings;
-  ctx.warn({ code: "FAST_PRICE_PER_MINUTE", message: candleWarning(path ?? "tape") });
-  const maxFastAgeMs = Math.max(settings.limits.maxFastAgeMs, CANDLE_MAX_AGE_MS);
-  return { ...settings, limits: { ...settings.limits, maxFastAgeMs } };
-}
-
-/** All windows of the tape, unless --asset or --duration narrows them. */
-const tapeWindows = (ctx: CommandContext, given: Record<string, unknown>): Admission =>
-  new Admission(windowsOf(
-    given["asset"] === undefined ? ASSETS : ctx.config.assets,
-    given["duration"] === undefined ? DURATIONS : ctx.config.durations,
-  ));
-
 async function fromTape(
   ctx: CommandContext,
   tape: Awaited<ReturnType<typeof openWithCodecs>>,
@@ -214,7 +191,7 @@ async function fromTape(
   } finally {
     progress.stop();
   }
-  recorder.session.finish((recorder.lastEventMs + 10_000) as Ms);
+  recorder.session.finish((recorder.lastEventMs + TAPE_DRAIN_MS) as Ms);
   for (const warning of tape.warnings) ctx.warn(warning);
   return [];
 }
