@@ -1,6 +1,7 @@
 /** Runs the program inside the test process and catches what it writes. */
 import { fileURLToPath } from "node:url";
 import type { Io } from "../../commands/io.ts";
+import type { Terminal } from "../../feeds/keys/prompt.ts";
 import { main } from "../../commands/cli.ts";
 import type { Register } from "../../commands/registry.ts";
 
@@ -25,6 +26,8 @@ export interface Envelope {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Somebody to ask; none unless given. */
+  readonly terminal?: Terminal;
   readonly commands?: readonly Register[];
   /** Called instead of keeping stdout's text. */
   readonly stdout?: (text: string) => void;
@@ -55,6 +58,7 @@ export async function poly(argv: string[], options: RunOptions = {}): Promise<Ra
     stderr: { isTerminal: false, write: (text) => void (err += text) },
     env: (name) => env[name] === "" ? undefined : env[name],
     signal: options.signal ?? new AbortController().signal,
+    ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
   };
   const code = await (options.commands === undefined ? main(argv, io) : main(argv, io, options.commands));
   return { code, out, err, envelope: envelopeOf(out) };
