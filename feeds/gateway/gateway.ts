@@ -133,9 +133,7 @@ class LiveGateway implements Gateway {
   }
 
   async start(): Promise<StartReport> {
-    if (this.phase !== "new") {
-      throw new OperationError({ code: "GATEWAY_STARTED", message: "Cannot start a gateway twice" });
-    }
+    invariant(this.phase === "new", "a gateway is started once");
     this.phase = "starting";
     this.asker.run(this.restartActions);
     this.connect();
