@@ -14,7 +14,7 @@
  * | `CLOCK_SKEW` | its data is stamped well ahead of our clock: ages mean nothing | measure the clock again |
  * | `MARKET_QUIET` | nothing came, and the venue's REST answer agrees that there is nothing | none: the state stays live |
  */
-import type { FeedState } from "../../core/events.ts";
+import type { FeedName, FeedState } from "../../core/events.ts";
 import { type Ms, ms } from "../../core/units.ts";
 import { backoffMs } from "./backoff.ts";
 import { assess, lateStream, misdated, quietStreams } from "./health.ts";
@@ -36,9 +36,9 @@ const MAX_FRAME_CHARS = 8_000_000;
 const MAX_RETRY_AFTER_MS = 300_000;
 
 /** One feed's sockets. */
-export class Supervisor {
+export class Supervisor<F extends string = FeedName> {
   readonly metrics: FeedMetrics;
-  private readonly options: SupervisorOptions;
+  private readonly options: SupervisorOptions<F>;
   private readonly watched = new Map<string, number>();
   private readonly stop = new AbortController();
   private readonly slots: Slot[] = [];
@@ -52,7 +52,7 @@ export class Supervisor {
   private downDetail = "";
   private verifying = false;
 
-  constructor(options: SupervisorOptions) {
+  constructor(options: SupervisorOptions<F>) {
     this.options = options;
     this.metrics = newFeedMetrics(options.clock.now());
     this.wallFloorMs = options.wallFloorMs ?? 750;

@@ -16,8 +16,11 @@ export type CloseAction =
 /** What REST says of a silent stream. */
 export type Silence = "quiet" | "newer" | "unknown";
 
-export interface SupervisorOptions {
-  readonly feed: FeedName;
+/** A feed's state; `F` names what is no market-data feed (the user channel). */
+export type StateOf<F extends string> = Omit<FeedStateEvent, "feed"> & { readonly feed: F };
+
+export interface SupervisorOptions<F extends string = FeedName> {
+  readonly feed: NoInfer<F>;
   readonly url: () => string;
   readonly clock: Clock;
   readonly random: () => number;
@@ -29,7 +32,7 @@ export interface SupervisorOptions {
   readonly onOpen: (link: Link) => void;
   /** Called synchronously per text frame: decode and emit here. Must not throw. */
   readonly onFrame: (text: string, tReceive: Ms, link: Link) => FrameVerdict;
-  readonly onState: (event: FeedStateEvent) => void;
+  readonly onState: (event: StateOf<NoInfer<F>>) => void;
   /** A socket of this feed is gone. */
   readonly onGone?: (link: Link) => void;
   /** What these streams gave is void (null: all of them): frozen by REST's word, or frames of theirs were left out. */
