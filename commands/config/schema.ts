@@ -4,6 +4,10 @@
  */
 import { z } from "zod";
 import { type FeedName, FEEDS } from "../../core/events.ts";
+import { END_RULES } from "../../core/exchange/end_of_window.ts";
+import { IMPACT_NAMES } from "../../core/exchange/impact.ts";
+import { parseQuantiles } from "../../core/exchange/latency.ts";
+import { QUEUE_NAMES } from "../../core/exchange/queue.ts";
 import { ASSETS, DURATIONS } from "../../core/market/instrument.ts";
 import { parseDecimal } from "../../core/units.ts";
 
@@ -52,11 +56,38 @@ const riskSection = z.strictObject({
   orderMaxAgeMs: wholeMs(1000),
 });
 
+/** A recorded latency as `q:ms` texts; empty: the constant beside it is used. */
+const quantiles = z.array(z.string()).refine((texts) => {
+  try {
+    return texts.length === 0 || parseQuantiles(texts).length > 0;
+  } catch {
+    return false;
+  }
+}, {
+  error: 'must be quantiles q:ms that rise from 0 to 1, for example ["0:20", "0.5:45", "0.99:180", "1:400"]',
+})
+  .default([]);
+/** Times with a zone, for example 2026-11-24T12:00:00Z. */
+const times = z.array(z.iso.datetime({ offset: true })).default([]);
+
+/** The units of the exchange model: docs/exchange_model.md. */
 const paperSection = z.strictObject({
   bankrollUsdc: money("1000"),
+  feedLatencyMs: wholeMs(0),
   orderLatencyMs: wholeMs(50),
   responseLatencyMs: wholeMs(50),
+  feedLatencyQuantiles: quantiles,
+  orderLatencyQuantiles: quantiles,
+  responseLatencyQuantiles: quantiles,
   takerHoldMs: wholeMs(150),
+  queue: z.enum(QUEUE_NAMES).default("lastInQueue"),
+  impact: z.enum(IMPACT_NAMES).default("untilSnapshot"),
+  settlementMs: wholeMs(0),
+  settlementFailureRate: fraction(0),
+  restarts: times,
+  endOfWindow: z.enum(END_RULES).default("cancelAtEnd"),
+  /** Seed of drawn latencies and settlement failures. */
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1),
 });
 
 /** Data age in ms after which a feed counts as late. One key per feed of `FEEDS`. */

@@ -1,13 +1,25 @@
 /** From configuration to what the engine and the simulated exchange are made with. */
 import { OperationError } from "../../core/errors.ts";
 import type { EngineOptions } from "../../core/engine.ts";
-import { type PaperOptions } from "../../core/exchange/paper_exchange.ts";
+import { fixedHold } from "../../core/exchange/hold.ts";
+import { impactModel } from "../../core/exchange/impact.ts";
+import {
+  constantLatency,
+  histogramLatency,
+  type LatencyModel,
+  parseQuantiles,
+} from "../../core/exchange/latency.ts";
+import type { ExchangeOptions } from "../../core/exchange/options.ts";
+import { restartAt } from "../../core/exchange/phases.ts";
+import { queueModel } from "../../core/exchange/queue.ts";
+import { delayedSettlement, instantSettlement } from "../../core/exchange/settlement.ts";
 import { FAIR_VALUE_DEFAULTS } from "../../core/policy/fair_value_policy.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { makePolicy } from "../../core/policy/registry.ts";
 import { checkSizing, type Sizing } from "../../core/policy/sizing.ts";
+import { seededRandom } from "../../core/random.ts";
 import type { RiskLimits } from "../../core/risk/gate.ts";
-import { parseDecimal, type Usdc } from "../../core/units.ts";
+import { type Ms, parseDecimal, type Usdc } from "../../core/units.ts";
 import type { Config } from "../config/schema.ts";
 
 const money = (text: string): Usdc => parseDecimal(text, 6) as Usdc;
@@ -26,7 +38,7 @@ export function riskLimits(config: Config, stops: boolean): RiskLimits {
     maxBookAgeMs: risk.maxBookAgeMs,
     maxFastAgeMs: risk.maxFastAgeMs,
     maxOracleAgeMs: risk.maxOracleAgeMs,
-    reachMs: paper.orderLatencyMs + paper.takerHoldMs,
+    reachMs: Math.ceil(slowest(paper.orderLatencyMs, paper.orderLatencyQuantiles)) + paper.takerHoldMs,
     stops,
   };
 }
@@ -66,6 +78,13 @@ const PARAMS: Readonly<
   minEdge: { only: "fair-value", min: 0, max: 1, whole: false },
   exitEdge: { only: "fair-value", min: 0, max: 1, whole: false },
 };
+
+/** Whether a strategy takes the parameter `key` of `strategy.params`. */
+export function takesParam(strategy: string, key: string): boolean {
+  if (!Object.hasOwn(PARAMS, key)) return false;
+  const { only } = PARAMS[key as keyof StrategyParams];
+  return only === undefined || only === strategy;
+}
 
 function invalid(key: string, value: unknown, why: string): OperationError {
   return new OperationError({
@@ -132,13 +151,42 @@ export function engineOptions(config: Config, settings: EngineSettings): EngineO
   };
 }
 
-/** The simulated exchange's assumptions from the configuration. */
-export function paperOptions(config: Config): PaperOptions {
-  const { orderLatencyMs, responseLatencyMs, takerHoldMs, bankrollUsdc } = config.paper;
+/** The slowest message of a latency setting, ms. */
+const slowest = (ms: number, quantiles: readonly string[]): number =>
+  quantiles.length === 0 ? ms : parseQuantiles(quantiles).at(-1)!.ms;
+
+/** Draws of the units come from streams of their own: a changed setting of one leaves the others' numbers alone. */
+const STREAMS = { feed: 1, order: 2, response: 3, settlement: 4 } as const;
+
+/**
+ * The exchange model's units from the configuration. Made anew for every run: units that draw keep their place in their
+ * stream.
+ */
+export function paperOptions(config: Config): ExchangeOptions {
+  const { paper } = config;
+  const random = (stream: keyof typeof STREAMS) =>
+    seededRandom((paper.seed + STREAMS[stream] * 2 ** 40) % 2 ** 53);
+  const latency = (
+    stream: "feed" | "order" | "response",
+    ms: number,
+    texts: readonly string[],
+  ): LatencyModel =>
+    texts.length === 0 ? constantLatency(ms) : histogramLatency(parseQuantiles(texts), random(stream));
+  const instant = paper.settlementMs === 0 && paper.settlementFailureRate === 0;
   return {
-    bankroll: money(bankrollUsdc),
-    orderLatencyMs: () => orderLatencyMs,
-    responseLatencyMs: () => responseLatencyMs,
-    takerHoldMs,
+    bankroll: money(paper.bankrollUsdc),
+    feedLatency: latency("feed", paper.feedLatencyMs, paper.feedLatencyQuantiles),
+    orderLatency: latency("order", paper.orderLatencyMs, paper.orderLatencyQuantiles),
+    responseLatency: latency("response", paper.responseLatencyMs, paper.responseLatencyQuantiles),
+    hold: fixedHold(paper.takerHoldMs),
+    queue: queueModel(paper.queue),
+    impact: impactModel(paper.impact),
+    settlement: instant ? instantSettlement() : delayedSettlement({
+      time: constantLatency(paper.settlementMs),
+      failureRate: paper.settlementFailureRate,
+      random: random("settlement"),
+    }),
+    phases: paper.restarts.flatMap((text) => restartAt(Date.parse(text) as Ms)),
+    end: paper.endOfWindow,
   };
 }

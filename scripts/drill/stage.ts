@@ -1,7 +1,8 @@
 /** One venue, one live session on it, one engine that only watches: what a drill breaks and what it looks at. */
 import { Engine } from "../../core/engine.ts";
 import type { FeedName, Intent, MarketEvent } from "../../core/events.ts";
-import { PaperExchange } from "../../core/exchange/paper_exchange.ts";
+import { ExchangeModel } from "../../core/exchange/exchange_model.ts";
+import { constantLatency } from "../../core/exchange/latency.ts";
 import type { OrderBook } from "../../core/market/book.ts";
 import type { Instrument } from "../../core/market/instrument.ts";
 import { makePolicy } from "../../core/policy/registry.ts";
@@ -133,11 +134,10 @@ export class Stage {
     this.engine = engineOf("hold", 0);
     // Stamps are whole wall milliseconds times the speed: the signal's age is not what is tried here.
     this.trader = options.trades === true ? engineOf("random", 250 * options.speed) : null;
-    const exchange = new PaperExchange({
+    const exchange = new ExchangeModel({
       bankroll: BANKROLL,
-      orderLatencyMs: () => 0,
-      responseLatencyMs: () => 0,
-      takerHoldMs: null,
+      orderLatency: constantLatency(0),
+      responseLatency: constantLatency(0),
     });
     this.session = new Session(this.engine, exchange);
   }

@@ -16,7 +16,9 @@ import type {
   SubmitIntent,
   WindowEvent,
 } from "../../core/events.ts";
-import { PaperExchange, type PaperOptions } from "../../core/exchange/paper_exchange.ts";
+import { ExchangeModel } from "../../core/exchange/exchange_model.ts";
+import type { LatencyModel } from "../../core/exchange/latency.ts";
+import type { ExchangeOptions } from "../../core/exchange/options.ts";
 import type { FeeSchedule, Instrument, Outcome } from "../../core/market/instrument.ts";
 import { type Action, HOLD, type MarketView, type Policy } from "../../core/policy/policy.ts";
 import { DEFAULT_LIMITS, type RiskLimits } from "../../core/risk/gate.ts";
@@ -235,7 +237,7 @@ export function engineRig(changes: Partial<EngineOptions> = {}): EngineRig {
 }
 
 export interface SessionRig extends EngineRig {
-  readonly exchange: PaperExchange;
+  readonly exchange: ExchangeModel;
   readonly session: Session;
   readonly executions: ExecutionEvent[];
   readonly intents: Intent[];
@@ -244,10 +246,10 @@ export interface SessionRig extends EngineRig {
 
 export function sessionRig(
   engine: Partial<EngineOptions> = {},
-  paper: Partial<PaperOptions> = {},
+  paper: Partial<ExchangeOptions> = {},
 ): SessionRig {
   const rig = engineRig(engine);
-  const exchange = paperExchange({ bankroll: engine.bankroll ?? dollars(1000), ...paper });
+  const exchange = exchangeModel({ bankroll: engine.bankroll ?? dollars(1000), ...paper });
   const executions: ExecutionEvent[] = [];
   const intents: Intent[] = [];
   const session = new Session(rig.engine, exchange, {
@@ -264,14 +266,16 @@ export function sessionRig(
   };
 }
 
-export const paperExchange = (changes: Partial<PaperOptions> = {}): PaperExchange =>
-  new PaperExchange({
-    bankroll: dollars(1000),
-    orderLatencyMs: () => 50,
-    responseLatencyMs: () => 50,
-    takerHoldMs: null,
-    ...changes,
-  });
+/** 50 ms there and back, the market's own hold, and every other unit as it is by default. */
+export const exchangeModel = (changes: Partial<ExchangeOptions> = {}): ExchangeModel =>
+  new ExchangeModel({ bankroll: dollars(1000), ...changes });
+
+/** A latency that a function makes up. */
+export const latencyOf = (sample: () => number): LatencyModel => ({
+  sample,
+  name: "made up",
+  parameters: {},
+});
 
 export const fillsOf = (events: readonly ExecutionEvent[]): FillEvent[] =>
   events.filter((event): event is FillEvent => event.type === "fill");

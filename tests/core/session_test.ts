@@ -17,6 +17,7 @@ import {
   END,
   fastPrice,
   fastTrade,
+  latencyOf,
   limits,
   oraclePrice,
   OTHER,
@@ -214,7 +215,10 @@ function play(events: readonly MarketEvent[], seed: number, policyName: string |
       sizing: { mode: "fraction", fraction: 0.05 },
       limits: { ...WIDE, maxSignalAgeMs: 2000, blackoutBeforeEndMs: 0 },
     },
-    { orderLatencyMs: () => latency() * 300, responseLatencyMs: () => latency() * 600 },
+    {
+      orderLatency: latencyOf(() => latency() * 300),
+      responseLatency: latencyOf(() => latency() * 600),
+    },
   );
   rig.feed(events);
   rig.session.finish(events.at(-1)!.tReceive + 10_000 as Ms);

@@ -1,28 +1,42 @@
-/** An order inside the simulated exchange: the venue's own checks on its terms, and what it would take from the book. */
+/** An order inside the exchange model: the venue's own checks on its terms, and what it may still use. */
 import type { SubmitIntent } from "../events.ts";
-import { ASK, BID, type OrderBook } from "../market/book.ts";
+import type { OrderBook } from "../market/book.ts";
 import type { FeeSchedule, Instrument } from "../market/instrument.ts";
-import { isValidPrice, MARKET_SIZE_STEP, SIZE_STEP } from "../market/rounding.ts";
+import { isValidPrice, SIZE_STEP } from "../market/rounding.ts";
 import { buyCost } from "../orders/order.ts";
-import { mulDivFloor, notionalUp, type Price, PRICE_SCALE, type Shares, type Usdc } from "../units.ts";
+import { MICRO, mulDivFloor, notionalUp, PRICE_SCALE, type Shares, type Usdc } from "../units.ts";
+import type { ImpactMarks } from "./impact.ts";
+import type { PrintMemory, UpTerms } from "./mint.ts";
+import type { QueuePlace } from "./queue.ts";
+import type { Want } from "./walk.ts";
 
-export interface PaperMarket {
+export interface ModelMarket {
   instrument: Instrument;
   readonly up: OrderBook;
   readonly down: OrderBook;
+  readonly upMarks: ImpactMarks;
+  readonly downMarks: ImpactMarks;
+  readonly prints: PrintMemory;
+  /** Takes no new orders. */
   closed: boolean;
 }
 
-export interface PaperOrder {
+export interface ModelOrder {
   readonly intent: SubmitIntent;
-  readonly market: PaperMarket;
+  readonly market: ModelMarket;
+  readonly terms: UpTerms;
+  /** How much later than the venue we see what it does, ms: drawn once for the order. */
+  readonly lagMs: number;
   state: "held" | "live";
   /** Shares still wanted; for a market BUY pUSD still to spend. */
   remaining: number;
-  filled: number;
   cancelRequested: boolean;
   /** When the last answer about this order reaches us: a later one must not overtake it. */
   answeredAt: number;
+  /** Order of arrival on the book. */
+  seq: number;
+  /** Set while it rests. */
+  place: QueuePlace | null;
 }
 
 /** A refusal with the venue's meaning: our code, its text. */
@@ -56,11 +70,26 @@ export function validateTerms(intent: SubmitIntent, instrument: Instrument): Pro
   return null;
 }
 
-export const bookOf = (order: PaperOrder): OrderBook =>
+/** A BUY that would trade at once must be worth one pUSD. */
+export function validateMarketable(intent: SubmitIntent): Problem | null {
+  if (intent.side === "sell") return null;
+  const worth = intent.spend > 0 ? intent.spend : notionalUp(intent.size, intent.limit);
+  return worth < MICRO
+    ? {
+      code: "NOTIONAL_BELOW_MINIMUM",
+      message: `invalid amount for a marketable BUY order (${worth} millionths), min size: $1`,
+    }
+    : null;
+}
+
+export const isMarketOrder = (intent: SubmitIntent): boolean =>
+  intent.orderType === "FAK" || intent.orderType === "FOK";
+
+export const bookOf = (order: ModelOrder): OrderBook =>
   order.intent.outcome === "up" ? order.market.up : order.market.down;
 
 /** Whether the displayed book has something at the limit or better; never on a book that cannot be trusted. */
-export function isMarketable(order: PaperOrder): boolean {
+export function isMarketable(order: ModelOrder): boolean {
   const book = bookOf(order);
   if (!book.trusted || book.crossed) return false;
   return order.intent.side === "buy"
@@ -68,43 +97,16 @@ export function isMarketable(order: PaperOrder): boolean {
     : book.bestBid >= order.intent.limit;
 }
 
-/** Part of a level that an order takes. */
-export interface Taken {
-  readonly price: Price;
-  readonly size: Shares;
-}
-
-/** Levels the order would take now, best first; nothing is changed. */
-export function walkBook(order: PaperOrder): Taken[] {
-  const { intent } = order;
-  const book = bookOf(order);
-  const buying = intent.side === "buy";
-  const side = buying ? ASK : BID;
-  const fills: Taken[] = [];
-  let remaining = order.remaining;
-  let at = buying ? book.bestAsk : book.bestBid;
-  while (at >= 0 && remaining > 0 && (buying ? at <= intent.limit : at >= intent.limit)) {
-    const shown = Math.floor(book.sizeAt(side, at) / MARKET_SIZE_STEP) * MARKET_SIZE_STEP;
-    const wanted = intent.spend > 0
-      ? Math.floor(mulDivFloor(remaining, PRICE_SCALE, at) / MARKET_SIZE_STEP) * MARKET_SIZE_STEP
-      : remaining;
-    const size = Math.min(shown, wanted) as Shares;
-    if (size <= 0 && wanted <= 0) break;
-    if (size > 0) {
-      fills.push({ price: at as Price, size });
-      remaining -= intent.spend > 0 ? notionalUp(size, at as Price) : size;
-    }
-    at = book.next(side, at);
-  }
-  return fills;
-}
-
-/** pUSD (when `spending`) or shares of the fills. */
-export const sumOf = (fills: readonly Taken[], spending: boolean): number =>
-  fills.reduce((total, fill) => total + (spending ? notionalUp(fill.size, fill.price) : fill.size), 0);
+/** What the order would still take. */
+export const wantOf = ({ intent, remaining }: ModelOrder): Want => ({
+  side: intent.side,
+  limit: intent.limit,
+  size: intent.spend > 0 ? 0 : remaining,
+  spend: intent.spend > 0 ? remaining : 0,
+});
 
 /** What an order in the book or in the hold may still cost. */
-export const openBuyCost = (order: PaperOrder, fee: FeeSchedule): Usdc =>
+export const openBuyCost = (order: ModelOrder, fee: FeeSchedule): Usdc =>
   buyCost(
     order.intent.spend > 0
       ? { ...order.intent, spend: order.remaining as Usdc }
@@ -112,6 +114,6 @@ export const openBuyCost = (order: PaperOrder, fee: FeeSchedule): Usdc =>
     fee,
   );
 
-/** What is too little to buy another 0.0001 share at the limit counts as spent. */
-export const dustOf = (intent: SubmitIntent): number =>
-  intent.spend > 0 ? Math.ceil(MARKET_SIZE_STEP * intent.limit / PRICE_SCALE) : 0;
+/** Price, then time: which of two resting orders of one side has its turn first. */
+export const byPriority = (a: ModelOrder, b: ModelOrder): number =>
+  (a.terms.bid ? b.terms.upPrice - a.terms.upPrice : a.terms.upPrice - b.terms.upPrice) || a.seq - b.seq;

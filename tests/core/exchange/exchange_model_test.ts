@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import type { ExecutionEvent, Intent, MarketEvent, SubmitIntent } from "../../../core/events.ts";
-import type { PaperExchange } from "../../../core/exchange/paper_exchange.ts";
+import type { ExchangeModel } from "../../../core/exchange/exchange_model.ts";
+import { fixedHold } from "../../../core/exchange/hold.ts";
+import { impactModel } from "../../../core/exchange/impact.ts";
+import { constantLatency } from "../../../core/exchange/latency.ts";
 import type { Ms, Price, Usdc } from "../../../core/units.ts";
 import {
   at,
@@ -10,10 +13,11 @@ import {
   dollars,
   DOWN,
   END,
+  exchangeModel,
   fillsOf,
+  latencyOf,
   lots,
   p,
-  paperExchange,
   resolvedEvent,
   START,
   submit,
@@ -25,7 +29,7 @@ import {
 const S = START + 60_000;
 
 interface Desk {
-  readonly exchange: PaperExchange;
+  readonly exchange: ExchangeModel;
   readonly answers: ExecutionEvent[];
   /** Advances to each event's time, then shows it to the exchange. */
   show(...events: MarketEvent[]): void;
@@ -34,8 +38,8 @@ interface Desk {
   until(t: number): string[];
 }
 
-function desk(events: readonly MarketEvent[], paper: Parameters<typeof paperExchange>[0] = {}): Desk {
-  const exchange = paperExchange(paper);
+function desk(events: readonly MarketEvent[], paper: Parameters<typeof exchangeModel>[0] = {}): Desk {
+  const exchange = exchangeModel(paper);
   const answers: ExecutionEvent[] = [];
   let told = 0;
   const advance = (t: number) => void answers.push(...exchange.advance(t as Ms));
@@ -192,7 +196,7 @@ Deno.test("the official client's walk for 100 pUSD ends at its expected prices",
 });
 
 Deno.test("GTC rests, fills as a maker without fee when crossed, and meets a displayed share only once", () => {
-  const d = desk(market([[0.49, 100]], [[0.51, 100]]));
+  const d = desk(market([[0.49, 100]], [[0.51, 100]]), { impact: impactModel("untilRestated") });
   d.send(gtc());
   assert.deepEqual(d.until(S + 500), ["+100 o1 live"]);
   d.show(deltaEvent(S + 600, UP, [[1, 0.50, 4]]));
@@ -419,7 +423,7 @@ Deno.test("a market without a fee schedule takes no order", () => {
 });
 
 Deno.test("what we took is gone from both books until the venue states that level again", () => {
-  const d = desk(market([[0.50, 100]], [[0.51, 20], [0.55, 100]]));
+  const d = desk(market([[0.50, 100]], [[0.51, 20], [0.55, 100]]), { impact: impactModel("untilRestated") });
   d.send(submit({ outcome: "down", orderId: "d1", limit: p(0.50) }), S - 90);
   d.until(S);
   d.send(submit({ spend: dollars(11) }));
@@ -485,7 +489,7 @@ Deno.test("answers about an order stay in order although each draws its own late
   const latencies = [300, 200, 100, 1];
   let i = 0;
   const d = desk(market([[0.50, 100]], [[0.51, 10], [0.52, 100]]), {
-    responseLatencyMs: () => latencies[i++ % latencies.length]!,
+    responseLatency: latencyOf(() => latencies[i++ % latencies.length]!),
   });
   d.send(submit({ limit: p(0.52) }));
   d.until(S + 2000);
@@ -493,17 +497,17 @@ Deno.test("answers about an order stay in order although each draws its own late
 });
 
 Deno.test("latencies of zero and fractions of a millisecond still take their turn", () => {
-  const zero = () => 0;
+  const zero = constantLatency(0);
   const d = desk(market([[0.50, 100]], [[0.51, 100]]), {
-    orderLatencyMs: zero,
-    responseLatencyMs: zero,
-    takerHoldMs: 0,
+    orderLatency: zero,
+    responseLatency: zero,
+    hold: fixedHold(0),
   });
   d.send(submit());
   assert.equal(d.until(S).at(-1), "+0 o1 filled");
   const half = desk(market([[0.50, 100]], [[0.51, 100]]), {
-    orderLatencyMs: () => 0.4,
-    responseLatencyMs: () => 0.4,
+    orderLatency: constantLatency(0.4),
+    responseLatency: constantLatency(0.4),
   });
   half.send(submit());
   assert.equal(half.until(S + 500).at(-1), "+152 o1 filled");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ExecutionEvent, FillEvent, MarketEvent, SubmitIntent } from "../../../core/events.ts";
-import type { PaperExchange } from "../../../core/exchange/paper_exchange.ts";
+import type { ExchangeModel } from "../../../core/exchange/exchange_model.ts";
 import { takerFee } from "../../../core/market/fees.ts";
 import type { Outcome } from "../../../core/market/instrument.ts";
 import { Portfolio } from "../../../core/orders/portfolio.ts";
@@ -15,10 +15,10 @@ import {
   dollars,
   DOWN,
   END,
+  exchangeModel,
   fillsOf,
   lots,
   p,
-  paperExchange,
   resolvedEvent,
   START,
   submit,
@@ -86,13 +86,13 @@ function intentOf(s: Extract<Step, { kind: "order" }>, id: string, t: number): S
 }
 
 interface Run {
-  readonly exchange: PaperExchange;
+  readonly exchange: ExchangeModel;
   readonly sent: Map<string, SubmitIntent>;
   readonly answers: ExecutionEvent[];
 }
 
 function run(played: readonly (readonly [Step, number])[], winner: Outcome | null): Run {
-  const exchange = paperExchange({ bankroll: dollars(300) });
+  const exchange = exchangeModel({ bankroll: dollars(300) });
   const sent = new Map<string, SubmitIntent>();
   const answers: ExecutionEvent[] = [];
   const show = (event: MarketEvent) => {
