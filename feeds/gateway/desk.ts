@@ -7,6 +7,7 @@ import type { Ms } from "../../core/units.ts";
 import type { ListedOrder, ListedTrade } from "../polymarket/order_entry/types.ts";
 import type { Asker } from "./asker.ts";
 import type { Keeper } from "./keeper.ts";
+import { isUnfinished } from "./translator.ts";
 import type { Markets } from "./markets.ts";
 import type { GatewayOptions, GatewayTiming } from "./types.ts";
 
@@ -33,11 +34,14 @@ export const now = (desk: Desk): Ms => desk.options.clock.now();
 /** It is, or may come, on the venue's book. */
 export const mayRest = (order: TrackedOrder): boolean => !isEnded(order.state) || order.disputed;
 
-/** Orders whose fate the venue has not told clearly. */
+/** Orders whose fate the venue has not told clearly, or whose trades are not all known. */
 export function unknownHashes(desk: Desk): string[] {
+  const { wallet } = desk.keeper;
   const hashes: string[] = [];
-  for (const { terms, state, disputed } of desk.keeper.wallet.life.orders.values()) {
-    if (state === "unknown" || state === "created" || state === "sent" || disputed) hashes.push(terms.hash);
+  for (const order of wallet.life.orders.values()) {
+    const { terms, state } = order;
+    const early = state === "unknown" || state === "created" || state === "sent";
+    if (early || isEnded(state) && isUnfinished(wallet, order)) hashes.push(terms.hash);
   }
   return hashes;
 }

@@ -135,12 +135,13 @@ class LiveGateway implements Gateway {
   async start(): Promise<StartReport> {
     invariant(this.phase === "new", "a gateway is started once");
     this.phase = "starting";
+    const unknownBefore = new Set(unknownHashes(this.desk));
     this.asker.run(this.restartActions);
     this.connect();
     await this.within(this.alive.promise, "the heartbeat is not answered");
     await this.within(this.up.promise, "the user socket does not open");
     const settledBefore = new Set(this.wallet.ledgers.winners.keys());
-    const report = await openBooks(this.desk, this.latch);
+    const report = await openBooks(this.desk, this.latch, unknownBefore);
     this.checks = new BalanceCheck(this.desk, settledBefore);
     this.nextBalance = now(this.desk) + this.desk.timing.balanceEveryMs;
     this.nextForget = now(this.desk) + this.desk.timing.forgetEveryMs;
@@ -408,7 +409,7 @@ class LiveGateway implements Gateway {
     this.newsDue = true;
     queueMicrotask(() => {
       this.newsDue = false;
-      if (this.keeper.translator.hasNews) this.options.onReady();
+      if (this.keeper.translator.hasNews) this.guard(() => this.options.onReady());
     });
   }
 }

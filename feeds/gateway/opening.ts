@@ -109,10 +109,13 @@ const pick = ({ conditionId, outcome }: Omit<ForeignPosition, "token" | "shares"
 });
 
 /** Everything after heartbeat and user socket are up. Throws RECONCILE_INCOMPLETE and what the journal throws. */
-export async function openBooks(desk: Desk, latch: LatchMark | null): Promise<StartReport> {
+export async function openBooks(
+  desk: Desk,
+  latch: LatchMark | null,
+  unknownBefore: ReadonlySet<string>,
+): Promise<StartReport> {
   const { keeper, options } = desk;
   const isNew = keeper.wallet.isNew;
-  const unknownBefore = new Set(unknownHashes(desk));
   const first = await part("open orders cannot be listed", () => readOpenOrders(desk));
   let foreignOrders: readonly ListedOrder[] = first.foreign;
   if (options.cancelForeign === true && foreignOrders.length > 0) {

@@ -61,6 +61,18 @@ export const isUnfinished = (wallet: WalletState, order: TrackedOrder): boolean 
   isBlocking(order) || order.stale || missingTrades(wallet.life, order).length > 0 ||
   order.state === "filled" && order.told === 0;
 
+/** As `blockedCash()`, and all of it while an ended order's amounts are not known ("order already matched" says none). */
+const reservedCash = (wallet: WalletState, order: TrackedOrder): number =>
+  isBlocking(order) || !isUnfinished(wallet, order) || order.terms.side === "sell"
+    ? blockedCash(order)
+    : Math.max(0, order.terms.costBound - order.toldCash);
+
+/** As `blockedShares()`, in the same way. */
+const reservedShares = (wallet: WalletState, order: TrackedOrder): number =>
+  isBlocking(order) || !isUnfinished(wallet, order) || order.terms.side === "buy"
+    ? blockedShares(order)
+    : Math.max(0, order.terms.size - order.told);
+
 export class Translator {
   private readonly session = new Map<string, Told>();
   private readonly open = new Set<string>();
@@ -115,8 +127,17 @@ export class Translator {
   /** Tells the engine what is there; from now on every input is translated. Returns what it was given. */
   begin(beginning: Beginning): { readonly usableCash: Usdc; readonly adopted: readonly AdoptedPosition[] } {
     const { life, ledgers } = this.wallet;
+    // Shares of ended sales whose amounts are not known, which `sellableShares()` does not see.
+    const hidden = new Map<string, number>();
     for (const [hash, order] of life.orders) {
-      this.outside.set(hash, { withheld: blockedShares(order), told: order.told, pending: new Set() });
+      const { token } = order.terms;
+      const more = reservedShares(this.wallet, order) - blockedShares(order);
+      if (more > 0) hidden.set(token, (hidden.get(token) ?? 0) + more);
+      this.outside.set(hash, {
+        withheld: reservedShares(this.wallet, order),
+        told: order.told,
+        pending: new Set(),
+      });
       this.noteBlocking(hash);
     }
     for (const [id, { entry, stage }] of ledgers.posted) {
@@ -126,7 +147,7 @@ export class Translator {
     const adopted: AdoptedPosition[] = [];
     for (const [token, sums] of ledgers.final.tokens) {
       if (ledgers.winners.has(sums.conditionId)) continue;
-      const shares = sellableShares(token, life, ledgers);
+      const shares = sellableShares(token, life, ledgers) - (hidden.get(token) ?? 0) as Shares;
       if (shares > 0) adopted.push(this.positionOf(token, shares, sums));
     }
     for (const { token, conditionId, outcome, shares } of beginning.foreignPositions) {
@@ -139,7 +160,8 @@ export class Translator {
     const usableCash = (ledgers.final.cash - ledgers.pendingOut) as Usdc;
     this.reserved = this.reservedNow();
     const { at } = beginning;
-    this.outbox.push({
+    // Before refusals that were told while the start went on.
+    this.outbox.unshift({
       type: "account",
       tExchange: at,
       tReceive: at,
@@ -211,8 +233,9 @@ export class Translator {
 
   private noteBlocking(hash: string): void {
     const order = this.wallet.life.orders.get(hash);
-    if (order !== undefined && !this.open.has(hash) && isBlocking(order)) this.blocking.add(hash);
-    else this.blocking.delete(hash);
+    if (order !== undefined && !this.open.has(hash) && isUnfinished(this.wallet, order)) {
+      this.blocking.add(hash);
+    } else this.blocking.delete(hash);
   }
 
   private tellStatus(hash: string, at: Ms): void {
@@ -295,7 +318,7 @@ export class Translator {
     const outside = this.outside.get(hash);
     const order = this.wallet.life.orders.get(hash);
     if (outside === undefined || order === undefined || order.terms.side === "buy") return;
-    const blocked = blockedShares(order);
+    const blocked = reservedShares(this.wallet, order);
     const released = outside.withheld - blocked - (order.told - outside.told);
     outside.withheld = blocked;
     outside.told = order.told;
@@ -348,7 +371,7 @@ export class Translator {
     };
     for (const hash of this.blocking) {
       const order = this.wallet.life.orders.get(hash);
-      if (order !== undefined) add(order.terms.conditionId, blockedCash(order));
+      if (order !== undefined) add(order.terms.conditionId, reservedCash(this.wallet, order));
     }
     for (const order of this.foreignOrders) add(order.conditionId, foreignCost(order));
     return [...sums].map(([conditionId, cost]) => ({ conditionId, cost: cost as Usdc }));
