@@ -1,31 +1,38 @@
-/** `poly-edge trade --paper`: the engine on live feeds or on a tape, orders filled by the simulated exchange. */
+/** `poly-edge trade`: the engine on live feeds or on a tape; orders go to the simulated exchange or to the real one. */
 import type { Command } from "commander";
-import { PaperExchange } from "../core/exchange/paper_exchange.ts";
+import { ExchangeModel } from "../core/exchange/exchange_model.ts";
+import type { EngineOptions } from "../core/engine.ts";
 import { OperationError } from "../core/errors.ts";
-import { formatUsdc, type Ms } from "../core/units.ts";
+import { openCount } from "../core/orders/ledger_exposure.ts";
+import type { ExchangePort } from "../core/session.ts";
+import { formatUsdc, type Ms, type Usdc } from "../core/units.ts";
+import { accountFlags, accountOptions, openAccount } from "./account.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
-import { countText, facts, moneyText, paint, signedMoneyText, spanText, table } from "./output.ts";
 import { parseCount, parseSpan } from "./parse.ts";
 import type { FeedRow } from "./report/model.ts";
 import { attach, examples } from "./run.ts";
 import type { Admission } from "./trading/admission.ts";
-import { writeSessionReport } from "./trading/session_report.ts";
-import { runLive } from "./trading/live_source.ts";
+import { arm } from "./trading/arming.ts";
+import { type RunHooks, runLive } from "./trading/live_source.ts";
+import { LiveTrading } from "./trading/live_trading.ts";
 import { SessionRecorder } from "./trading/recorder.ts";
 import { SessionFiles, sessionId } from "./trading/session_files.ts";
 import { sessionStart } from "./trading/session_start.ts";
 import { engineOptions, paperOptions } from "./trading/settings.ts";
 import { forTape, TAPE_DRAIN_MS, tapeWindows } from "./trading/tape_session.ts";
 import { openWithCodecs, readFrames } from "./trading/tape_source.ts";
+import { finishTrade } from "./trading/trade_result.ts";
 
 const DEFAULT_SEED = 42;
 
 /** Adds `trade` to the program. */
 export function register(program: Command): void {
   attach(
-    program.command("trade")
+    accountFlags(program.command("trade"))
       .description("run the engine: watch, decide, pass the gate, fill, settle, report")
       .option("--paper", "fill orders on the simulated exchange against the live book")
+      .option("--live", "send orders to the venue; needs arming, see docs/live.md")
+      .option("--yes", "with --live: do not ask again")
       .option("--strategy <name>", "hold, random, momentum, mean-revert, fade-spike, gating, fair-value")
       .option("--asset <list>", "assets, for example btc,eth")
       .option("--duration <list>", "window lengths: 5m,15m,4h")
@@ -40,6 +47,7 @@ export function register(program: Command): void {
         examples([
           "trade --paper --venue sim --asset btc,eth --windows 2",
           "trade --paper --strategy momentum --duration 15m --for 1h --json",
+          "trade --live --strategy fair-value --windows 3",
           "trade --paper --tape tapes/btc5m --strategy fair-value --set risk.maxFastAgeMs=120000",
         ]),
       ),
@@ -58,6 +66,8 @@ export function register(program: Command): void {
 }
 
 interface TradeOptions {
+  readonly live: boolean;
+  readonly yes: boolean;
   readonly tape: string | null;
   readonly windows: number | null;
   readonly forMs: Ms | null;
@@ -68,10 +78,13 @@ interface TradeOptions {
 const textOf = (value: unknown): string | null => typeof value === "string" ? value : null;
 
 function readOptions(options: Record<string, unknown>): TradeOptions {
-  if (options["paper"] !== true) {
+  const live = options["live"] === true;
+  if (live === (options["paper"] === true)) {
     throw new OperationError({
       code: "USAGE",
-      message: "Cannot trade without a mode: pass --paper",
+      message: live
+        ? "Cannot trade in two modes: pass --paper or --live"
+        : "Cannot trade without a mode: pass --paper or --live",
       hint: "`poly-edge trade --paper --venue sim` trades on the simulated venue.",
       exit: 2,
     });
@@ -79,6 +92,14 @@ function readOptions(options: Record<string, unknown>): TradeOptions {
   const windows = textOf(options["windows"]);
   const span = textOf(options["for"]);
   const tape = textOf(options["tape"]);
+  if (live && tape !== null) {
+    throw new OperationError({
+      code: "USAGE",
+      message: "Cannot trade live on a tape",
+      hint: "Use --paper with --tape.",
+      exit: 2,
+    });
+  }
   if (tape !== null && (windows !== null || span !== null)) {
     throw new OperationError({
       code: "USAGE",
@@ -88,6 +109,8 @@ function readOptions(options: Record<string, unknown>): TradeOptions {
     });
   }
   return {
+    live,
+    yes: options["yes"] === true,
     tape,
     windows: windows === null ? null : parseCount(windows, "--windows", 1, 100_000),
     forMs: span === null ? null : parseSpan(span, "--for"),
@@ -107,39 +130,128 @@ async function trade(
     seed: options.seed,
     stops: true,
   });
+  if (options.live) return await tradeLive(ctx, options, settings, given);
   // The source is reached before anything is written, so that a wrong venue leaves no empty session behind.
   const source = options.tape === null
-    ? { kind: "live" as const, venue: await ctx.venue() }
+    ? { kind: "sockets" as const, venue: await ctx.venue() }
     : { kind: "tape" as const, tape: await openWithCodecs(options.tape) };
   const engine = source.kind === "tape"
     ? forTape(ctx, source.tape.manifest, options.tape ?? "tape", settings)
     : settings;
-  const id = sessionId("paper", ctx.startedAt);
-  const start = sessionStart({
-    id,
+  const session = await openSession(ctx, options, {
     mode: "paper",
-    source: source.kind === "live" ? "sockets" : "tape",
-    config: ctx.config,
-    seed: options.seed,
+    source: source.kind,
     engine,
+    exchange: new ExchangeModel(paperOptions(ctx.config)),
   });
+  const { files, recorder } = session;
+  try {
+    const feeds = source.kind === "sockets"
+      ? await fromSockets(ctx, source.venue, options, recorder)
+      : await fromTape(ctx, source.tape, recorder, tapeWindows(ctx, given), files);
+    return await finishTrade(ctx, {
+      ...session,
+      feeds,
+      source: source.kind,
+      extraReport: options.report,
+      live: null,
+    });
+  } finally {
+    await files.close();
+  }
+}
+
+interface SessionParts {
+  readonly mode: "paper" | "live";
+  readonly source: "sockets" | "tape";
+  readonly engine: EngineOptions;
+  readonly exchange: ExchangePort;
+}
+
+/** The session's folder and its engine. */
+async function openSession(
+  ctx: CommandContext,
+  options: TradeOptions,
+  { mode, source, engine, exchange }: SessionParts,
+): Promise<{ readonly id: string; readonly files: SessionFiles; readonly recorder: SessionRecorder }> {
+  const id = sessionId(mode, ctx.startedAt);
+  const start = sessionStart({ id, mode, source, config: ctx.config, seed: options.seed, engine });
   const files = await SessionFiles.open(ctx.dataDir, start);
   const recorder = new SessionRecorder({
     engine,
-    exchange: new PaperExchange(paperOptions(ctx.config)),
+    exchange,
     monotonicUs: () => performance.now() * 1000,
     writeDecision: (line) => files.writeDecision(line),
     record: files.record,
     onSettled: (slug) =>
       ctx.log.info("window settled", { slug, sessionPnl: formatUsdc(recorder.pnl().final) }),
   });
+  return { id, files, recorder };
+}
+
+/** Idle connections for orders are used this often, so that the next order finds one open. Wall ms. */
+const KEEP_ALIVE_MS = 10_000;
+
+/** Armed, reconciled, then the same session as on paper with the venue behind the port. */
+async function tradeLive(
+  ctx: CommandContext,
+  options: TradeOptions,
+  settings: EngineOptions,
+  given: Record<string, unknown>,
+): Promise<CommandResult> {
+  const live = await openLive(ctx, options, given);
+  // What is in the account comes with the gateway's first event.
+  const engine = { ...settings, bankroll: 0 as Usdc };
+  let failed: unknown = null;
+  let session: Awaited<ReturnType<typeof openSession>> | null = null;
   try {
-    const feeds = source.kind === "live"
-      ? await fromSockets(ctx, source.venue, options, recorder)
-      : await fromTape(ctx, source.tape, recorder, tapeWindows(ctx, given), files);
-    return await finish(ctx, options, { id, files, recorder, feeds, source: source.kind });
+    session = await openSession(ctx, options, {
+      mode: "live",
+      source: "sockets",
+      engine,
+      exchange: live.gateway,
+    });
+    live.bind(session.recorder);
+    const venue = { ...live.venue, credentials: live.venue.credentials ?? live.priceCredentials };
+    const feeds = await fromSockets(ctx, venue, options, session.recorder, live.hooks);
+    await live.close(null);
+    return await finishTrade(ctx, {
+      ...session,
+      feeds,
+      source: "sockets",
+      extraReport: options.report,
+      live,
+    });
+  } catch (error) {
+    failed = error;
+    throw error;
   } finally {
-    await files.close();
+    await live.close(failed);
+    await session?.files.close();
+  }
+}
+
+async function openLive(
+  ctx: CommandContext,
+  options: TradeOptions,
+  given: Record<string, unknown>,
+): Promise<LiveTrading> {
+  let live: LiveTrading | null = null;
+  const account = await openAccount(ctx, {
+    ...accountOptions(given),
+    unlock: true,
+    // A stop cancels orders first.
+    closeOnAbort: false,
+    keepAliveMs: KEEP_ALIVE_MS,
+    openOrders: () => live === null ? 0 : openCount(live.gateway.wallet.life),
+  });
+  try {
+    await arm(ctx, account, options.yes);
+    live = await LiveTrading.open(ctx, account);
+    return live;
+  } catch (error) {
+    await account.close();
+    throw error;
   }
 }
 
@@ -148,6 +260,7 @@ function fromSockets(
   venue: Awaited<ReturnType<CommandContext["venue"]>>,
   options: TradeOptions,
   recorder: SessionRecorder,
+  hooks: RunHooks = {},
 ): Promise<FeedRow[]> {
   if (venue.credentials === null && !ctx.config.feeds.legacyRtds) {
     ctx.warn({
@@ -157,13 +270,18 @@ function fromSockets(
         "stays closed and strikes come late, from the slower sources.",
     });
   }
-  return runLive(ctx, {
-    venue,
-    assets: ctx.config.assets,
-    durations: ctx.config.durations,
-    windows: options.windows,
-    forMs: options.forMs,
-  }, recorder);
+  return runLive(
+    ctx,
+    {
+      venue,
+      assets: ctx.config.assets,
+      durations: ctx.config.durations,
+      windows: options.windows,
+      forMs: options.forMs,
+    },
+    recorder,
+    hooks,
+  );
 }
 
 async function fromTape(
@@ -194,114 +312,4 @@ async function fromTape(
   recorder.session.finish((recorder.lastEventMs + TAPE_DRAIN_MS) as Ms);
   for (const warning of tape.warnings) ctx.warn(warning);
   return [];
-}
-
-interface Finished {
-  readonly id: string;
-  readonly files: SessionFiles;
-  readonly recorder: SessionRecorder;
-  readonly feeds: readonly FeedRow[];
-  readonly source: "live" | "tape";
-}
-
-async function finish(ctx: CommandContext, options: TradeOptions, run: Finished): Promise<CommandResult> {
-  const { recorder, files } = run;
-  const open = recorder.engine.portfolio.positions.size;
-  if (open > 0) {
-    ctx.warn({
-      code: "UNSETTLED_POSITIONS",
-      message: `${open} position(s) are not settled: pnl.provisional values them at the last executable bid.`,
-    });
-  }
-  const watched = recorder.windowRows().length;
-  if (watched === 0) {
-    ctx.warn({
-      code: "NO_WINDOWS",
-      message: "No window was traded or watched: none was listed, or none had its books in time.",
-    });
-  }
-  for (const feed of run.feeds) warnOfFeed(ctx, feed);
-  const data = {
-    ...recorder.data(run.id),
-    strategy: ctx.config.strategy.name,
-    mode: "paper",
-    basis:
-      "paper fills at executable prices with fees; final = sold or settled, provisional = with open positions",
-    report: files.reportPath,
-    feeds: run.feeds,
-  };
-  await files.finish(data, recorder.decisions.hash);
-  await writeSessionReport(ctx, {
-    id: run.id,
-    recorder,
-    feeds: run.feeds,
-    paths: [files.reportPath, ...(options.report === null ? [] : [options.report])],
-    source: run.source,
-  });
-  const text = summaryText(ctx, run, options.report ?? files.reportPath);
-  return { data, text, ...(watched === 0 ? { exit: 5 as const } : {}) };
-}
-
-function warnOfFeed(ctx: CommandContext, feed: FeedRow): void {
-  if (feed.frames === 0) {
-    ctx.warn({ code: "FEED_NEVER_LIVE", message: `${feed.feed} never sent a datum (${feed.state}).` });
-  }
-  if (feed.unrecognised > 0) {
-    ctx.warn({
-      code: "UNRECOGNISED_FRAMES",
-      message: `${feed.feed}: ${feed.unrecognised} frame(s) were not understood.`,
-    });
-  }
-}
-
-function summaryText(ctx: CommandContext, run: Finished, reportPath: string): string {
-  const { recorder } = run;
-  const { engine } = recorder;
-  const pen = paint(ctx.color);
-  const pnl = recorder.pnl();
-  const tint = (value: number) => {
-    const text = signedMoneyText(value);
-    return value > 0 ? pen.green(text) : value < 0 ? pen.red(text) : text;
-  };
-  const windows = table({
-    head: ["window", "strike", "outcome", "fills", "fees", "pnl"],
-    align: ["left", "right", "left", "right", "right", "right"],
-    color: ctx.color,
-    rows: recorder.windowRows().map((row) => [
-      row.slug,
-      row.strike === null ? "-" : Number(row.strike).toFixed(2),
-      row.outcome ?? "open",
-      row.fills,
-      moneyText(row.fees),
-      tint(row.pnl),
-    ]),
-  });
-  const latency = recorder.latency.numbers();
-  const stages = table({
-    head: ["stage", "n", "p50", "p95", "p99"],
-    align: ["left", "right", "right", "right", "right"],
-    color: ctx.color,
-    rows: Object.entries(latency).map(([stage, of]) => [
-      stage,
-      countText(of.n),
-      ...[of.p50, of.p95, of.p99].map((us) => us < 1000 ? `${us} us` : spanText(us / 1000)),
-    ]),
-  });
-  const notSent = [...engine.notSent, ...engine.rejected].sort((a, b) => b[1] - a[1]);
-  return [
-    facts([
-      ["session", run.id],
-      ["strategy", ctx.config.strategy.name],
-      ["pnl, final", tint(pnl.final)],
-      ["pnl, provisional", tint(pnl.provisional)],
-      ["fees", moneyText(engine.portfolio.feesPaid)],
-      ["orders / fills", `${engine.ordersSent} / ${recorder.fillCount}`],
-      ["max drawdown", moneyText(engine.maxDrawdown)],
-      ["not sent, refused", notSent.length === 0 ? "none" : notSent.map(([c, n]) => `${c} ${n}`).join(", ")],
-      ["decisions", `${countText(engine.evaluations)}, hash ${recorder.decisions.hash.slice(0, 16)}`],
-    ], ctx.color),
-    windows,
-    stages,
-    facts([["report", reportPath]], ctx.color),
-  ].join("\n\n");
 }

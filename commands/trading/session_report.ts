@@ -13,7 +13,10 @@ export interface SessionReportInput {
   readonly recorder: SessionRecorder;
   readonly feeds: readonly FeedRow[];
   readonly paths: readonly string[];
-  readonly source: "live" | "tape";
+  readonly source: "sockets" | "tape";
+  /** Orders went to the venue. */
+  readonly live: boolean;
+  readonly basis: string;
 }
 
 function positions(recorder: SessionRecorder): PositionRow[] {
@@ -48,10 +51,10 @@ function model(ctx: CommandContext, input: SessionReportInput): SessionReport {
     generatedAt: ms(Date.now()),
     version: VERSION,
     venue: input.source === "tape" ? "tape" : ctx.config.venue,
-    basis: "paper fills at executable prices, fees included; provisional until a window is settled",
+    basis: input.basis,
     warnings: [],
     session: input.id,
-    mode: input.source === "tape" ? "replay" : "paper",
+    mode: input.live ? "live" : input.source === "tape" ? "replay" : "paper",
     strategy: ctx.config.strategy.name,
     model: null,
     assets: ctx.config.assets,

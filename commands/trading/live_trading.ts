@@ -1,0 +1,230 @@
+/**
+ * What `trade --live` has that paper trading has not: a wallet, a journal, the gateway, and what may stop it. The engine,
+ * the feeds and the report are the same.
+ */
+import { join } from "node:path";
+import { InvariantError } from "../../core/errors.ts";
+import type { KillLimits } from "../../core/risk/kill_switch.ts";
+import { type Ms, ms, parseDecimal, type Shares, type Usdc } from "../../core/units.ts";
+import { openGateway } from "../../feeds/gateway/gateway.ts";
+import type { Gateway, GatewayAlarm, StartReport, StopReport } from "../../feeds/gateway/types.ts";
+import { openJournal } from "../../feeds/journal/journal.ts";
+import type { ApiCredentials } from "../../feeds/polymarket/polybolt_session.ts";
+import { openHeartbeat } from "../../feeds/polymarket/order_entry/heartbeat.ts";
+import { openSigner } from "../../feeds/polymarket/signing/account.ts";
+import { type FillRandom, saltSource } from "../../feeds/polymarket/signing/order.ts";
+import { openUserSession } from "../../feeds/polymarket/user_session.ts";
+import type { OpenAccount } from "../account.ts";
+import type { CommandContext, OpenVenue } from "../command.ts";
+import type { Config } from "../config/schema.ts";
+import { type KillReason, KillWatch } from "./kill_watch.ts";
+import type { RunHooks } from "./live_source.ts";
+import type { SessionRecorder } from "./recorder.ts";
+
+/** Looks at the latch file, ms of the venue's clock: `kill` stops new orders within a second. */
+const LATCH_EVERY_MS = 250;
+
+/** `kill` of the configuration in base units. */
+export function killLimits({ kill }: Config): KillLimits {
+  return {
+    maxApiErrorsPerMinute: kill.maxApiErrorsPerMinute,
+    maxLatencyMs: kill.maxLatencyMs,
+    latencySamples: kill.latencySamples,
+    maxUnrealisedLoss: parseDecimal(kill.maxUnrealisedLossUsdc, 6) as Usdc,
+    maxDrawdownFraction: kill.maxDrawdownFraction,
+    positionTolerance: parseDecimal(kill.positionToleranceShares, 6) as Shares,
+    positionMismatchMs: kill.positionMismatchMs,
+  };
+}
+
+const random: FillRandom = (into) => void crypto.getRandomValues(into);
+
+/** Opens the gateway of an account whose key is unlocked. Throws WALLET_IN_USE and what the journal and the signer throw. */
+async function gatewayOf(
+  ctx: CommandContext,
+  account: OpenAccount,
+  to: {
+    readonly ready: () => void;
+    readonly alarm: (alarm: GatewayAlarm) => void;
+    readonly watch: KillWatch;
+  },
+): Promise<Gateway> {
+  const { pair, secrets, entry, network } = account;
+  const { clock, profile } = account.venue;
+  if (pair === null) throw new InvariantError("live trading has its key");
+  const signer = await openSigner({ account: account.account, key: pair.key, random });
+  const journal = openJournal({
+    folder: join(ctx.dataDir, "journal"),
+    wallet: account.account.funder,
+    owner: { pid: Deno.pid, startedAtMs: Date.now() },
+  });
+  try {
+    return await openGateway({
+      signer,
+      apiKey: secrets.apiKey,
+      entry,
+      openUserFeed: (handlers) =>
+        openUserSession({ profile, clock, network, secrets, log: ctx.log, random: Math.random, ...handlers }),
+      openHeartbeat: (handlers) => openHeartbeat({ clock, entry, log: ctx.log, ...handlers }),
+      journal,
+      latchFolder: join(ctx.dataDir, "latches"),
+      clock,
+      salt: saltSource(random),
+      log: ctx.log,
+      onReady: to.ready,
+      onAlarm: to.alarm,
+      onLatency: (latency) => to.watch.latency(latency),
+      timing: { latchEveryMs: LATCH_EVERY_MS },
+    });
+  } catch (error) {
+    journal.close();
+    throw error;
+  }
+}
+
+/** A live session's own parts, from the opened wallet to the proof that nothing of ours is open. */
+export class LiveTrading {
+  /** Why trading was stopped before its time, or null. */
+  killed: KillReason | null = null;
+  ended: StopReport | null = null;
+  private recorder: SessionRecorder | null = null;
+  private closing: Promise<void> | null = null;
+
+  private constructor(
+    private readonly ctx: CommandContext,
+    private readonly account: OpenAccount,
+    readonly gateway: Gateway,
+    readonly started: StartReport,
+    private readonly watch: KillWatch,
+  ) {}
+
+  /** Opens the gateway and makes journal and venue agree. On failure everything it opened is closed. */
+  static async open(ctx: CommandContext, account: OpenAccount): Promise<LiveTrading> {
+    const watch = new KillWatch(killLimits(ctx.config), account.entry);
+    let trading: LiveTrading | null = null;
+    const gateway = await gatewayOf(ctx, account, {
+      ready: () => trading?.pump(),
+      alarm: (alarm) => {
+        ctx.log.warn("gateway alarm", { code: alarm.code, detail: alarm.detail });
+        watch.alarm(alarm);
+      },
+      watch,
+    });
+    try {
+      const started = await gateway.start();
+      trading = new LiveTrading(ctx, account, gateway, started, watch);
+      return trading;
+    } catch (error) {
+      await gateway.abort(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
+  get venue(): OpenVenue {
+    return this.account.venue;
+  }
+
+  /** Address that holds the funds. */
+  get wallet(): string {
+    return this.account.account.funder;
+  }
+
+  /** Any API key opens the price socket; this one's values do not leave the process otherwise. */
+  get priceCredentials(): ApiCredentials {
+    const { apiKey, secret, passphrase } = this.account.secrets;
+    return { apiKey: apiKey.reveal(), secret: secret.reveal(), passphrase: passphrase.reveal() };
+  }
+
+  /** Tells whose engine the gateway serves, and hands it what the account holds. */
+  bind(recorder: SessionRecorder): void {
+    this.recorder = recorder;
+    this.pump();
+  }
+
+  get hooks(): RunHooks {
+    return {
+      tick: (now) => this.tick(now),
+      stopped: async () => {
+        this.ended = await this.gateway.stop();
+        this.pump();
+      },
+    };
+  }
+
+  private pump(): void {
+    const { recorder } = this;
+    if (recorder === null) return;
+    recorder.pump(ms(Math.max(this.account.venue.clock.now(), recorder.lastEventMs)));
+  }
+
+  private tick(now: Ms): string | null {
+    const { gateway, recorder } = this;
+    gateway.tick();
+    this.pump();
+    if (recorder === null) return null;
+    const { engine } = recorder;
+    if (gateway.state === "latched" || gateway.state === "broken") {
+      const refusal = gateway.refusal();
+      this.killed ??= { code: refusal?.code ?? "LATCHED", reason: refusal?.message ?? gateway.state };
+    }
+    const reason = this.killed ?? this.watch.check(engine, now) ??
+      (engine.latch === null ? null : { code: engine.latch, reason: "a limit of the engine was hit" });
+    if (reason === null) return null;
+    if (this.killed === null) {
+      this.killed = reason;
+      void gateway.trip({ ...reason, who: `trade, process ${Deno.pid}` }).catch((error: unknown) =>
+        this.ctx.log.error("the latch could not be set", { message: String(error) })
+      );
+    }
+    return `${reason.code}: ${reason.reason}`;
+  }
+
+  /** Ends what is not ended yet, once. Throws nothing: what could not be done is logged and in `ended`. */
+  close(failed: unknown): Promise<void> {
+    this.closing ??= this.shutDown(failed);
+    return this.closing;
+  }
+
+  private async shutDown(failed: unknown): Promise<void> {
+    try {
+      if (this.ended === null) {
+        if (failed instanceof InvariantError) await this.gateway.abort(failed.message);
+        else this.ended = await this.gateway.stop();
+      }
+    } catch (error) {
+      this.ctx.log.error("orders could not be cancelled at the end", { message: String(error) });
+      await this.gateway.abort("the stop failed");
+    } finally {
+      await this.account.close();
+    }
+  }
+}
+
+/** What is wrong at the end of a live session, gravest first. */
+export function liveWarnings(
+  { ended, killed }: LiveTrading,
+): { readonly code: string; readonly message: string }[] {
+  const warnings: { code: string; message: string }[] = [];
+  if (killed !== null) warnings.push({ code: killed.code, message: `Trading was stopped: ${killed.reason}` });
+  if (ended === null || !ended.proved || ended.openAfter.length > 0) {
+    warnings.push({
+      code: "OPEN_ORDERS_LEFT",
+      message: ended === null
+        ? "It is not proved that no order is open. Run: poly-edge cancel-all"
+        : `${ended.openAfter.length} order(s) may still be open. Run: poly-edge cancel-all`,
+    });
+  }
+  if (ended !== null && ended.unsettled.length > 0) {
+    warnings.push({
+      code: "TRADES_UNSETTLED",
+      message: `${ended.unsettled.length} trade(s) are matched and neither confirmed nor failed yet.`,
+    });
+  }
+  if (ended !== null && ended.unknown.length > 0) {
+    warnings.push({
+      code: "ORDERS_UNKNOWN",
+      message: `Of ${ended.unknown.length} order(s) nobody knows what became; the next start asks again.`,
+    });
+  }
+  return warnings;
+}
