@@ -2,7 +2,8 @@
 import { fieldsOf, hashOf, microOf, namesOf, textOf } from "../../../core/orders/lifecycle_reply.ts";
 import { readOrderStatus, readTrade } from "../../../core/orders/lifecycle_wire.ts";
 import { type Ms, parseDecimal, PRICE_SCALE } from "../../../core/units.ts";
-import type { Balance, HeartbeatAnswer, ListedOrder, ListedTrade } from "./types.ts";
+import type { TradeReport } from "../../../core/orders/lifecycle_types.ts";
+import type { Balance, HeartbeatAnswer, ListedOrder, ListedTrade, OwnPart } from "./types.ts";
 
 /** Seconds or milliseconds, as number or text, told apart by magnitude. */
 function timeOf(value: unknown): Ms | null {
@@ -45,6 +46,33 @@ export function readListedOrder(row: unknown): ListedOrder | null {
   };
 }
 
+const sideOf = (value: unknown): "buy" | "sell" | null => {
+  const side = textOf(value).toLowerCase();
+  return side === "buy" || side === "sell" ? side : null;
+};
+
+/** The parts that belong to the row's own `owner` (an API key): the taker's on top, makers' in `maker_orders`. */
+function readParts(row: unknown, report: TradeReport, traderSide: string): OwnPart[] {
+  const fields = fieldsOf(row);
+  const owner = textOf(fields["owner"]);
+  const parts: OwnPart[] = [];
+  const side = sideOf(fields["side"]);
+  if (traderSide === "TAKER" && side !== null) {
+    const { price, size, takerHash, token } = report;
+    parts.push({ hash: takerHash, token, side, size, price, liquidity: "taker" });
+  }
+  const makers = Array.isArray(fields["maker_orders"]) ? fields["maker_orders"] : [];
+  for (const [at, maker] of makers.entries()) {
+    const own = fieldsOf(maker);
+    const part = report.makers[at];
+    const makerSide = sideOf(own["side"]);
+    if (part === undefined || makerSide === null || owner === "" || textOf(own["owner"]) !== owner) continue;
+    const { hash, price, size, token } = part;
+    parts.push({ hash, token, side: makerSide, size, price, liquidity: "maker" });
+  }
+  return parts;
+}
+
 /** A row of `/data/trades`. */
 export function readListedTrade(row: unknown): ListedTrade | null {
   const report = readTrade(row);
@@ -57,6 +85,7 @@ export function readListedTrade(row: unknown): ListedTrade | null {
     outcome: textOf(fields["outcome"]),
     transactionHash: textOf(fields["transaction_hash"]),
     traderSide: side === "TAKER" ? "taker" : side === "MAKER" ? "maker" : "unknown",
+    parts: readParts(row, report, side),
   };
 }
 

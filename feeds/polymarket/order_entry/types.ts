@@ -74,6 +74,19 @@ export interface ListedOrder {
   readonly tradeIds: readonly string[];
 }
 
+/** What of a trade is this account's: as taker all of it, as maker its own orders. */
+export interface OwnPart {
+  /** Order hash. */
+  readonly hash: string;
+  readonly token: string;
+  readonly side: "buy" | "sell";
+  /** Millionths of a share. */
+  readonly size: number;
+  /** 1/10000. */
+  readonly price: number;
+  readonly liquidity: "taker" | "maker";
+}
+
 /** A trade as the venue lists it, with what the ledgers and people want to know beyond the report itself. */
 export interface ListedTrade {
   readonly report: TradeReport;
@@ -81,6 +94,8 @@ export interface ListedTrade {
   readonly outcome: string;
   readonly transactionHash: string;
   readonly traderSide: "taker" | "maker" | "unknown";
+  /** Empty where the row does not say whose its parts are. */
+  readonly parts: readonly OwnPart[];
 }
 
 export interface Balance {

@@ -413,4 +413,5 @@ export const listedTrade = (report: TradeReport, outcome: Outcome): ListedTrade 
   outcome,
   transactionHash: "",
   traderSide: "unknown",
+  parts: [],
 });
