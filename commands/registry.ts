@@ -8,6 +8,7 @@ import { register as journal } from "./journal.ts";
 import { register as keys } from "./keys.ts";
 import { register as kill } from "./kill.ts";
 import { register as record } from "./record.ts";
+import { register as replay } from "./replay.ts";
 import { register as resume } from "./resume.ts";
 import { register as sim } from "./sim.ts";
 import { register as stream } from "./stream.ts";
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Register[] = [
   record,
   trade,
   tape,
+  replay,
   backtest,
   cancelAll,
   kill,

@@ -57,7 +57,10 @@ export async function openSession(folder: string): Promise<SessionRecording> {
     throw fileError(cause, folder);
   });
   const path = join(folder, SESSION_NAME);
-  const bytes = await readFile(path).catch((cause) => {
+  const bytes = await readFile(path).catch(async (cause) => {
+    if (await stat(join(folder, EVENTS_NAME)).then(() => true, () => false)) {
+      throw damaged(path, null, "it is missing", cause);
+    }
     throw new OperationError({
       code: "NOT_A_SESSION",
       message: `Cannot open ${folder} as a session: it has no ${SESSION_NAME}`,

@@ -1,0 +1,77 @@
+/** Sessions on disk, made in the test process from synthetic events, and replays of them. */
+import { join } from "node:path";
+import { configSchema } from "../../commands/config/schema.ts";
+import type { EngineOptions } from "../../core/engine.ts";
+import type { MarketEvent } from "../../core/events.ts";
+import type { Ms } from "../../core/units.ts";
+import { openSession } from "../../feeds/session/reader.ts";
+import type { WriterSettings } from "../../feeds/session/writer.ts";
+import { SessionRecorder } from "../../commands/trading/recorder.ts";
+import { type ReplayOutcome, replaySession } from "../../commands/trading/replay_run.ts";
+import { SessionFiles } from "../../commands/trading/session_files.ts";
+import { sessionStart } from "../../commands/trading/session_start.ts";
+import { engineOptions, paperOptions } from "../../commands/trading/settings.ts";
+import { ExchangeModel } from "../../core/exchange/exchange_model.ts";
+import type { ExchangePort } from "../../core/session.ts";
+import type { Group } from "./market.ts";
+
+export const CONFIG = configSchema.parse({});
+
+export interface Staged {
+  readonly folder: string;
+  readonly recorder: SessionRecorder;
+  /** Wall ms that feeding took, recording included. */
+  readonly feedMs: number;
+}
+
+export interface StageOptions {
+  readonly root: string;
+  readonly id: string;
+  readonly strategy: string;
+  readonly groups: Iterable<Group>;
+  readonly exchange?: ExchangePort;
+  readonly writer?: WriterSettings;
+  /** `kill`: the files are left as they are after the last flush. */
+  readonly end?: "closed" | "failed" | "kill";
+  readonly engine?: (options: EngineOptions) => EngineOptions;
+}
+
+/** Trades `groups` and leaves the session's folder behind. */
+export async function stageSession(options: StageOptions): Promise<Staged> {
+  const { strategy, id } = options;
+  const plain = engineOptions(CONFIG, { strategy, seed: 42, stops: false });
+  // The market's books come four times a second: a signal may be older than on real feeds.
+  const patient = { ...plain, limits: { ...plain.limits, maxSignalAgeMs: 2_000 } };
+  const engine = options.engine?.(patient) ?? patient;
+  const start = sessionStart({ id, mode: "paper", source: "sockets", config: CONFIG, seed: 42, engine });
+  const files = await SessionFiles.open(options.root, start, options.writer ?? {});
+  const recorder = new SessionRecorder({
+    engine,
+    exchange: options.exchange ?? new ExchangeModel(paperOptions(CONFIG)),
+    monotonicUs: () => 0,
+    writeDecision: (line) => files.writeDecision(line),
+    record: files.record,
+  });
+  const from = performance.now();
+  let fed = 0;
+  for (const group of options.groups) {
+    recorder.frame(group as MarketEvent[]);
+    if (++fed % 512 === 0) await files.record.drained();
+  }
+  const feedMs = performance.now() - from;
+  recorder.session.finish((recorder.lastEventMs + 10_000) as Ms);
+  if (options.end === undefined || options.end === "closed") {
+    await files.finish({ note: "staged" }, recorder.decisions.hash);
+  }
+  if (options.end !== "kill") await files.close();
+  else await files.record.drained();
+  return { folder: join(options.root, "sessions", id), recorder, feedMs };
+}
+
+export const replayed = async (
+  folder: string,
+): Promise<{ outcome: ReplayOutcome; warnings: string[] }> => {
+  const recording = await openSession(folder);
+  const outcome = await replaySession(recording);
+  return { outcome, warnings: recording.warnings.map((warning) => warning.code) };
+};
