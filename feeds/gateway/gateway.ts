@@ -7,6 +7,7 @@ import type { ExecutionEvent, Intent, MarketEvent } from "../../core/events.ts";
 import type { Ms } from "../../core/units.ts";
 import { type LatchMark, readLatch, setLatch } from "../journal/latch.ts";
 import { resumeState, type WalletState } from "../journal/state.ts";
+import { modeForbids } from "../polymarket/order_entry/venue_mode.ts";
 import { Asker } from "./asker.ts";
 import { BalanceCheck } from "./balances.ts";
 import { cancelOurs, type Desk, mayRest, now, takeTrades, unknownHashes } from "./desk.ts";
@@ -100,7 +101,10 @@ class LiveGateway implements Gateway {
       foreignTokens: new Map(),
       foreignShares: new Map(),
     };
-    this.sender = new Sender(this.desk, (error) => this.onBug(error));
+    this.sender = new Sender(this.desk, {
+      onBug: (error) => this.onBug(error),
+      onTaken: (hash, since) => this.feed?.noteActivityExpected?.(hash, since),
+    });
     this.resync = new Resync(this.desk, (error) => this.onBug(error));
   }
 
@@ -190,9 +194,7 @@ class LiveGateway implements Gateway {
     if (this.heartLost !== null) return { code: "HEARTBEAT_LOST", message: this.heartLost };
     if (this.feedDown !== null) return { code: "USER_FEED_DOWN", message: this.feedDown };
     if (this.resync.running) return { code: "RESYNCING", message: "orders and trades are being read again" };
-    const { mode, reason } = this.options.entry.mode;
-    if (mode === "normal" || mode === "post-only" && postOnly) return null;
-    return { code: `VENUE_${mode.toUpperCase().replaceAll("-", "_")}`, message: reason };
+    return modeForbids(this.options.entry.mode, postOnly);
   }
 
   prepare(plan: LadderPlan): number {

@@ -38,6 +38,12 @@ interface Prepared {
   readonly presigned: boolean;
 }
 
+export interface SenderHooks {
+  readonly onBug: (error: unknown) => void;
+  /** The venue took an order that left at `since`: the user socket should speak of it. */
+  readonly onTaken: (hash: string, since: Ms) => void;
+}
+
 export class Sender {
   submitted = 0;
   acknowledged = 0;
@@ -46,7 +52,7 @@ export class Sender {
   awaited = 0;
   private readonly ladders = new Map<string, Ladder>();
 
-  constructor(private readonly desk: Desk, private readonly onBug: (error: unknown) => void) {}
+  constructor(private readonly desk: Desk, private readonly hooks: SenderHooks) {}
 
   /** Sends it, or says why not. After null its orders' life goes on by itself. */
   send(intent: SubmitIntent): Refused | null {
@@ -189,6 +195,7 @@ export class Sender {
       if (answer !== null && answer.reply !== null) this.acknowledged++;
       const outcome = classifySubmit(answer?.reply ?? null, hash, terms.side);
       keeper.take({ type: "submitReply", at: options.clock.now(), hash, outcome });
+      if (outcome.kind === "accepted") this.hooks.onTaken(hash, early.takenAt);
       const order = keeper.wallet.life.orders.get(hash);
       // Matched, and the reply does not say how much: only the venue's own record tells.
       if (outcome.kind === "accepted" && outcome.matched === null && order && isEnded(order.state)) {
@@ -196,7 +203,7 @@ export class Sender {
       }
       this.tellLatency(early, answer?.stamps ?? null);
     } catch (error) {
-      this.onBug(error);
+      this.hooks.onBug(error);
     }
   }
 

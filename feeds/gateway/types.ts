@@ -26,6 +26,8 @@ export interface UserFeedHandlers {
   readonly onDown: (reason: string) => void;
 }
 export interface UserFeed {
+  /** REST shows that something happened to this order: a socket that does not speak of it is silent. */
+  noteActivityExpected?(hash: string, since: Ms): void;
   close(): void | Promise<void>;
 }
 export interface HeartbeatHandlers {
