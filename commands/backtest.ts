@@ -3,15 +3,18 @@ import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
 import { POLICY_NAMES } from "../core/policy/registry.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
+import { cacheFolder } from "../feeds/tape/cache/store.ts";
 import { parseCount } from "./parse.ts";
 import { renderReport } from "./report/report.ts";
 import { writeReport } from "./report/write.ts";
 import { attach, examples } from "./run.ts";
 import { type BacktestOutcome, runBacktest } from "./trading/backtest.ts";
 import { backtestData, backtestReport, backtestText, eventsPerSecond } from "./trading/backtest_results.ts";
+import { variantsOf } from "./trading/backtest_variants.ts";
 import { resolveTapes } from "./trading/tape_paths.ts";
 
 const DEFAULT_SEED = 42;
+const MAX_WORKERS = 64;
 
 /** Adds `backtest` to the program. */
 export function register(program: Command): void {
@@ -27,12 +30,19 @@ export function register(program: Command): void {
       .option("--report <file>", "write the HTML report here")
       .option("--seed <n>", "seed of strategies that draw and of the bootstrap", String(DEFAULT_SEED))
       .option("--size <pUSD>", "stake of one trade (sizing.usdc)")
+      .option(
+        "--sweep <list>",
+        "values of strategy parameters to try, each with each: minEdge=0.01,0.02;decideEveryMs=100,500",
+      )
+      .option("--workers <n>", "threads to spread the tapes over (default: one a core, if it is worth it)")
+      .option("--no-cache", "read the tapes themselves instead of their compiled caches")
       .option("--stops", "let drawdown and losing streaks stop a strategy, as in live trading")
       .addHelpText(
         "after",
         examples([
           "backtest tapes/btc5m --strategy fair-value,momentum --report backtest.html",
           "backtest tapes --strategy all --json",
+          "backtest tapes --strategy fair-value --sweep minEdge=0.01,0.02,0.03",
           "backtest ../recordings/btc5m-books --set paper.orderLatencyMs=250",
         ]),
       ),
@@ -63,8 +73,15 @@ async function backtest(
   args: string[],
   options: Record<string, unknown>,
 ): Promise<CommandResult> {
+  const sweep = options["sweep"];
+  const workers = options["workers"];
   const settings = {
-    strategies: strategiesOf(String(options["strategy"])),
+    variants: variantsOf(
+      strategiesOf(String(options["strategy"])),
+      typeof sweep === "string" ? sweep : null,
+    ),
+    workers: typeof workers === "string" ? parseCount(workers, "--workers", 1, MAX_WORKERS) : null,
+    cache: options["cache"] === false ? null : cacheFolder(ctx.dataDir),
     seed: parseCount(String(options["seed"]), "--seed", 0, Number.MAX_SAFE_INTEGER),
     stops: options["stops"] === true,
   };
@@ -86,7 +103,9 @@ async function backtest(
   ctx.log.info("tapes read", {
     events: outcome.events,
     eventsPerSecond: eventsPerSecond(outcome),
-    strategies: settings.strategies.length,
+    strategies: settings.variants.length,
+    workers: outcome.workers,
+    caches: outcome.tapes.map((tape) => tape.cache).join(","),
     peakRssBytes: outcome.peakRssBytes,
   });
   const report = typeof options["report"] === "string" ? options["report"] : null;

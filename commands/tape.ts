@@ -17,6 +17,7 @@ import { assertWritable } from "../feeds/tape/writer.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { bytesText, countText, facts, isoTime, table } from "./output.ts";
 import { attach, examples } from "./run.ts";
+import { registerTapeCache } from "./tape_cache.ts";
 
 /** Adds `tape import`, `tape info`, `tape verify`, `tape export`. */
 export function register(program: Command): void {
@@ -76,6 +77,7 @@ export function register(program: Command): void {
     "tape export",
     exportAction,
   );
+  registerTapeCache(tape);
 }
 
 const iso = (time: number | null): string | null => time === null ? null : isoTime(time);

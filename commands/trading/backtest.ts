@@ -1,30 +1,36 @@
-/** The loop of a backtest: every strategy over every tape, in one pass per tape. */
-import { holdPolicy } from "../../core/policy/baselines.ts";
-import { Engine } from "../../core/engine.ts";
+/** A backtest: every strategy over every tape, the tapes over the cores, the results in the order of the tapes. */
+import type { Usdc } from "../../core/units.ts";
 import type { Manifest } from "../../feeds/tape/format.ts";
 import type { CommandContext } from "../command.ts";
-import { countText } from "../output.ts";
+import { countText, percentText } from "../output.ts";
 import {
-  type Forecasts,
-  ForecastWatcher,
-  newForecasts,
-  type SettledWindow,
-  StrategyRun,
-} from "./backtest_run.ts";
-import { describeSizing, engineOptions, paperOptions, sizingOf } from "./settings.ts";
-import { openWithCodecs, readFrames } from "./tape_source.ts";
-import type { Usdc } from "../../core/units.ts";
+  CANDLE_MAX_AGE_MS,
+  type CompileResult,
+  type Job,
+  type JobResult,
+  type RunResult,
+  type Variant,
+  variantOptions,
+  type VariantResult,
+} from "./backtest_job.ts";
+import { runJobs } from "./backtest_pool.ts";
+import { addForecasts, type Forecasts, newForecasts, type SettledWindow } from "./backtest_run.ts";
+import { describeSizing, sizingOf } from "./settings.ts";
+import { openWithCodecs } from "./tape_source.ts";
 
-/** Enough for any recording at constant stakes; not part of equity. */
-const CREDIT = 1_000_000_000_000 as Usdc;
+export { CANDLE_MAX_AGE_MS };
 
-/** On a tape whose fast price is one candle a minute, a price is up to two minutes old and known to be. */
-export const CANDLE_MAX_AGE_MS = 125_000;
+/** Below this many events times strategies a second thread costs more than it brings. */
+const WORTH_WORKERS = 500_000;
 
 export interface BacktestSettings {
-  readonly strategies: readonly string[];
+  readonly variants: readonly Variant[];
   readonly seed: number;
   readonly stops: boolean;
+  /** Threads; null: as many as there are cores, if the work is worth it. */
+  readonly workers: number | null;
+  /** Folder of caches; null reads the tapes themselves. */
+  readonly cache: string | null;
 }
 
 export interface StrategyTotals {
@@ -51,6 +57,8 @@ export interface TapeOutcome {
   readonly unknownTokens: number;
   readonly outOfOrder: number;
   readonly fastPerMinute: boolean;
+  /** Whether the events came from a cache: not part of the results, which are the same either way. */
+  readonly cache: RunResult["cache"];
 }
 
 export interface BacktestOutcome {
@@ -59,7 +67,10 @@ export interface BacktestOutcome {
   readonly tapes: readonly TapeOutcome[];
   readonly forecasts: Forecasts;
   readonly events: number;
+  /** Of everything, and of replaying alone. */
   readonly durationMs: number;
+  readonly replayMs: number;
+  readonly workers: number;
   readonly peakRssBytes: number;
   readonly interrupted: boolean;
   readonly sizing: string;
@@ -93,136 +104,217 @@ export function hasOnlyCandles(manifest: Manifest): boolean {
   return !ticks && !raw && (manifest.counts["fastBar"] ?? 0) > 0;
 }
 
-interface TapeRuns {
-  readonly runs: readonly StrategyRun[];
-  readonly watcherEngine: Engine;
-}
-
-function openRuns(
-  ctx: CommandContext,
-  settings: BacktestSettings,
-  candles: boolean,
-  forecasts: Forecasts,
-): TapeRuns {
-  const paper = paperOptions(ctx.config);
-  const optionsOf = (strategy: string) => {
-    const options = engineOptions(ctx.config, { strategy, seed: settings.seed, stops: settings.stops });
-    const { limits } = options;
-    const maxFastAgeMs = candles ? Math.max(limits.maxFastAgeMs, CANDLE_MAX_AGE_MS) : limits.maxFastAgeMs;
-    // Constant stakes go on when the bankroll is gone, so that every window counts; stakes that follow it cannot.
-    const credit = settings.stops || options.sizing.mode !== "fixed" ? 0 as Usdc : CREDIT;
-    return { ...options, limits: { ...limits, maxFastAgeMs }, credit };
-  };
-  const runs = settings.strategies.map((strategy) => new StrategyRun(optionsOf(strategy), paper));
-  const watcher = new ForecastWatcher(forecasts);
-  const watcherEngine = new Engine({
-    ...optionsOf("hold"),
-    policy: holdPolicy(),
-    onView: (view) => watcher.view(view),
-    onSettled: (window) => watcher.settled(window),
-  });
-  return { runs, watcherEngine };
-}
-
-function collect(tape: string, totals: readonly StrategyTotals[], runs: readonly StrategyRun[]): void {
-  for (const [index, run] of runs.entries()) {
-    run.finish();
-    const total = totals[index]!;
-    const { engine } = run;
-    if (engine.ruinedAtMs !== null) total.ruined ??= { tape, atMs: engine.ruinedAtMs };
-    const stop = engine.firstStop;
-    if (stop !== null && total.firstStop === null) {
-      total.firstStop = {
-        code: stop.code,
-        atMs: stop.atMs,
-        windowsBefore: total.windows.length +
-          run.settled.filter((window) => window.endMs <= stop.atMs).length,
-        pnlBefore: (total.windows.reduce((sum, window) => sum + window.pnl, 0) +
-          stop.equity - engine.bankroll) as Usdc,
-      };
-    }
-    total.windows.push(...run.settled);
-    total.tradePnl.push(...engine.portfolio.trades.map((trade) => trade.pnl));
-    total.fills += run.fills;
-    total.fees = (total.fees + engine.portfolio.feesPaid) as Usdc;
-    total.orders += engine.ordersSent;
-    const unsettled = run.unsettled();
-    total.unsettledPositions += unsettled.positions;
-    total.unsettledValue = (total.unsettledValue + unsettled.value) as Usdc;
-    for (const counts of [engine.notSent, engine.rejected]) {
-      for (const [code, count] of counts) total.notSent.set(code, (total.notSent.get(code) ?? 0) + count);
-    }
-    total.decisionHashes.push(run.decisions.hash);
+function collect(tape: string, total: StrategyTotals, result: VariantResult): void {
+  if (result.ruinedAtMs !== null) total.ruined ??= { tape, atMs: result.ruinedAtMs };
+  const stop = result.firstStop;
+  if (stop !== null && total.firstStop === null) {
+    total.firstStop = {
+      code: stop.code,
+      atMs: stop.atMs,
+      windowsBefore: total.windows.length +
+        result.settled.filter((window) => window.endMs <= stop.atMs).length,
+      pnlBefore: (total.windows.reduce((sum, window) => sum + window.pnl, 0) +
+        stop.equity - result.bankroll) as Usdc,
+    };
   }
+  for (const window of result.settled) total.windows.push(window);
+  for (const pnl of result.tradePnl) total.tradePnl.push(pnl);
+  total.fills += result.fills;
+  total.fees = (total.fees + result.fees) as Usdc;
+  total.orders += result.orders;
+  total.unsettledPositions += result.unsettled.positions;
+  total.unsettledValue = (total.unsettledValue + result.unsettled.value) as Usdc;
+  for (const [code, count] of result.notSent) {
+    total.notSent.set(code, (total.notSent.get(code) ?? 0) + count);
+  }
+  total.decisionHashes.push(result.decisionHash);
+}
+
+interface OpenedTape {
+  readonly path: string;
+  readonly name: string;
+  readonly manifest: Manifest;
+  readonly candles: boolean;
+}
+
+/** One bar for all workers: how far everything is, and each job that is under way. */
+function progressOf(ctx: CommandContext, label: string, names: readonly string[], totals: readonly number[]) {
+  const progress = ctx.progress(label);
+  const total = totals.reduce((sum, events) => sum + events, 0);
+  const done = totals.map(() => 0);
+  let peakRssBytes = 0;
+  return {
+    update(index: number, events: number): void {
+      // A tape holds more events than lines where frames were recorded raw.
+      done[index] = totals[index] === 0 ? 0 : Math.min(events, totals[index]!);
+      const running = done.flatMap((count, i) =>
+        count > 0 && count < totals[i]! ? [`${names[i]} ${percentText(count / totals[i]!, 0)}`] : []
+      );
+      const sum = done.reduce((all, count) => all + count, 0);
+      progress.update(sum, total, `${countText(sum)} events ${running.join(", ")}`);
+      peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
+    },
+    stop: () => progress.stop(),
+    peak: () => Math.max(peakRssBytes, Deno.memoryUsage().rss),
+  };
+}
+
+/** A tape larger than a thread's fair share is passed over by several threads, each with some of the strategies. */
+function split(tape: OpenedTape, variants: readonly Variant[], workers: number, share: number): Variant[][] {
+  const parts = tape.manifest.events > share ? Math.min(workers, variants.length) : 1;
+  return Array.from({ length: parts }, (_, part) => variants.filter((_, i) => i % parts === part));
+}
+
+function workersFor(settings: BacktestSettings, events: number): number {
+  if (settings.workers !== null) return settings.workers;
+  return events * settings.variants.length < WORTH_WORKERS ? 1 : navigator.hardwareConcurrency;
+}
+
+interface Pass {
+  readonly jobs: readonly Job[];
+  readonly weights: readonly number[];
+  readonly names: readonly string[];
+  readonly label: string;
+  readonly workers: number;
+}
+
+async function pass(ctx: CommandContext, of: Pass): Promise<{ results: (JobResult | null)[]; peak: number }> {
+  const progress = progressOf(ctx, of.label, of.names, of.weights);
+  try {
+    const results = await runJobs(of.jobs, {
+      workers: of.workers,
+      weights: of.weights,
+      signal: ctx.signal,
+      onProgress: (index, events) => progress.update(index, events),
+    });
+    return { results, peak: progress.peak() };
+  } finally {
+    progress.stop();
+  }
+}
+
+async function openTapes(
+  ctx: CommandContext,
+  tapes: readonly { readonly path: string; readonly name: string }[],
+): Promise<OpenedTape[]> {
+  const opened: OpenedTape[] = [];
+  for (const { path, name } of tapes) {
+    const { manifest } = await openWithCodecs(path);
+    const candles = hasOnlyCandles(manifest);
+    if (candles) ctx.warn({ code: "FAST_PRICE_PER_MINUTE", message: candleWarning(name) });
+    opened.push({ path, name, manifest, candles });
+  }
+  return opened;
+}
+
+/** Caches of all tapes, compiled where there are none; null for a tape that is read as it is. */
+async function prepare(
+  ctx: CommandContext,
+  tapes: readonly OpenedTape[],
+  settings: BacktestSettings,
+  workers: number,
+): Promise<{ caches: (CompileResult | null)[]; peak: number }> {
+  const { cache } = settings;
+  if (cache === null) return { caches: tapes.map(() => null), peak: 0 };
+  const { results, peak } = await pass(ctx, {
+    label: "compile",
+    workers,
+    jobs: tapes.map(({ path }) => ({ kind: "compile", path, cache })),
+    weights: tapes.map((tape) => tape.manifest.events),
+    names: tapes.map((tape) => tape.name),
+  });
+  return { caches: results.map((result) => result?.kind === "compile" ? result : null), peak };
 }
 
 /** Runs all strategies over all tapes. An interrupt ends the loop; what was read so far is reported as such. */
 export async function runBacktest(
   ctx: CommandContext,
-  tapes: readonly { readonly path: string; readonly name: string }[],
+  paths: readonly { readonly path: string; readonly name: string }[],
   settings: BacktestSettings,
 ): Promise<BacktestOutcome> {
+  const { variants, seed, stops, cache } = settings;
   // Made once before anything is read, so that a wrong setting is told at once.
-  for (const strategy of settings.strategies) engineOptions(ctx.config, { ...settings, strategy });
-  const totals = settings.strategies.map(newTotals);
-  const outcomes: TapeOutcome[] = [];
-  const forecasts = newForecasts();
+  for (const variant of variants) variantOptions(ctx.config, variant, seed, stops);
   const startedAt = performance.now();
-  let events = 0;
-  let peakRssBytes = 0;
-  for (const { path, name } of tapes) {
-    if (ctx.signal.aborted) break;
-    const tape = await openWithCodecs(path);
-    const candles = hasOnlyCandles(tape.manifest);
-    if (candles) {
-      ctx.warn({
-        code: "FAST_PRICE_PER_MINUTE",
-        message: candleWarning(name),
-      });
-    }
-    const { runs, watcherEngine } = openRuns(ctx, settings, candles, forecasts);
-    const progress = ctx.progress(name);
-    let read = 0;
-    try {
-      read = await readFrames(
-        tape,
-        (frame) => {
-          for (let i = 0; i < frame.length; i++) watcherEngine.step(frame[i]!, i + 1 < frame.length);
-          for (const run of runs) run.frame(frame);
-        },
-        (count) => {
-          read = count;
-          progress.update(count, tape.manifest.events, `${countText(events + count)} events`);
-          peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
-        },
-        ctx.signal,
-      );
-    } catch (error) {
-      if (!ctx.signal.aborted) throw error;
-    } finally {
-      progress.stop();
-    }
-    collect(name, totals, runs);
-    events += read;
-    for (const warning of tape.warnings) ctx.warn(warning);
-    outcomes.push({
-      name,
-      manifest: tape.manifest,
-      events: read,
-      unknownTokens: watcherEngine.unknownTokens,
-      outOfOrder: runs[0]?.session.outOfOrder ?? 0,
-      fastPerMinute: candles,
-    });
-  }
+  const tapes = await openTapes(ctx, paths);
+  const events = tapes.reduce((sum, tape) => sum + tape.manifest.events, 0);
+  const workers = workersFor(settings, events);
+  const { caches, peak: compilePeak } = await prepare(ctx, tapes, settings, workers);
+  const jobs = tapes.flatMap((tape, at) =>
+    split(tape, variants, workers, events / workers).map((part, index) => ({
+      tape: at,
+      part,
+      job: {
+        kind: "run",
+        ...{ path: tape.path, candles: tape.candles, cache, ready: caches[at]?.ready ?? null },
+        ...{ config: ctx.config, variants: part, seed, stops, watch: index === 0 },
+      } satisfies Job,
+    }))
+  );
+  const replayFrom = performance.now();
+  const { results, peak } = await pass(ctx, {
+    label: "replay",
+    workers,
+    jobs: jobs.map(({ job }) => job),
+    weights: jobs.map(({ tape }) => tapes[tape]!.manifest.events),
+    names: jobs.map(({ tape, part }) =>
+      part.length === variants.length ? tapes[tape]!.name : `${tapes[tape]!.name} (${part.length})`
+    ),
+  });
+  const replayMs = performance.now() - replayFrom;
+  const done = jobs.map(({ tape, part }, i) => ({ tape, part, result: results[i] ?? null }));
   return {
+    ...merge(ctx, { tapes, variants, caches }, done),
     settings,
-    strategies: totals,
-    tapes: outcomes,
-    forecasts,
-    events,
+    workers: Math.max(1, Math.min(workers, jobs.length)),
     durationMs: performance.now() - startedAt,
-    peakRssBytes,
+    replayMs,
+    peakRssBytes: Math.max(compilePeak, peak),
     interrupted: ctx.signal.aborted,
     sizing: describeSizing(sizingOf(ctx.config)),
   };
+}
+
+interface Done {
+  readonly tape: number;
+  readonly part: readonly Variant[];
+  readonly result: JobResult | null;
+}
+
+/** Tape by tape and strategy by strategy, as if one thread had done everything. */
+function merge(
+  ctx: CommandContext,
+  { tapes, variants, caches }: {
+    readonly tapes: readonly OpenedTape[];
+    readonly variants: readonly Variant[];
+    readonly caches: readonly (CompileResult | null)[];
+  },
+  done: readonly Done[],
+): Pick<BacktestOutcome, "strategies" | "tapes" | "forecasts" | "events"> {
+  const strategies = variants.map((variant) => newTotals(variant.name));
+  const outcomes: TapeOutcome[] = [];
+  const forecasts = newForecasts();
+  let events = 0;
+  for (const [at, { name, manifest, candles }] of tapes.entries()) {
+    const parts = done.filter(({ tape }) => tape === at);
+    // An interrupt came before all of its strategies were through: then it counts for none.
+    if (!parts.every(({ result }) => result?.kind === "run")) continue;
+    const runs = parts.map(({ part, result }) => ({ part, result: result as RunResult }));
+    const first = runs[0]!.result;
+    for (const [index, variant] of variants.entries()) {
+      const own = runs.find(({ part }) => part.includes(variant))!;
+      collect(name, strategies[index]!, own.result.variants[own.part.indexOf(variant)]!);
+    }
+    for (const { result } of runs) addForecasts(forecasts, result.forecasts);
+    for (const warning of first.warnings) ctx.warn(warning);
+    events += first.events;
+    outcomes.push({
+      ...{ name, manifest, events: first.events },
+      cache: caches[at]?.made === true ? "made" : first.cache,
+      unknownTokens: first.unknownTokens,
+      outOfOrder: first.outOfOrder,
+      fastPerMinute: candles,
+    });
+  }
+  return { strategies, tapes: outcomes, forecasts, events };
 }

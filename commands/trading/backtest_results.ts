@@ -71,13 +71,17 @@ export function backtestData(outcome: BacktestOutcome): Record<string, unknown> 
     ...results,
     resultsHash: createHash("sha256").update(JSON.stringify(results)).digest("hex"),
     eventsPerSecond: eventsPerSecond(outcome),
+    durationMs: Math.round(outcome.durationMs),
+    replayMs: Math.round(outcome.replayMs),
+    workers: outcome.workers,
+    caches: outcome.tapes.map((tape) => tape.cache),
     peakRssBytes: outcome.peakRssBytes,
   };
 }
 
-/** Tape events per wall second, all strategies together. */
+/** Tape events per wall second of replaying, all strategies and workers together. */
 export const eventsPerSecond = (outcome: BacktestOutcome): number =>
-  Math.round(outcome.events / Math.max(0.001, outcome.durationMs / 1000));
+  Math.round(outcome.events / Math.max(0.001, outcome.replayMs / 1000));
 
 function resultsOf(outcome: BacktestOutcome): Record<string, unknown> {
   return {

@@ -1,7 +1,8 @@
 /** One strategy over one tape, and the forecasters beside it. */
 import { Engine, type EngineOptions } from "../../core/engine.ts";
 import type { MarketEvent } from "../../core/events.ts";
-import { PaperExchange, type PaperOptions } from "../../core/exchange/paper_exchange.ts";
+import { ExchangeModel } from "../../core/exchange/exchange_model.ts";
+import type { ExchangeOptions } from "../../core/exchange/options.ts";
 import type { WindowState } from "../../core/features/window_state.ts";
 import type { MarketView } from "../../core/policy/policy.ts";
 import { Session } from "../../core/session.ts";
@@ -31,12 +32,12 @@ export class StrategyRun {
   readonly decisions = new DecisionLog();
   readonly settled: SettledWindow[] = [];
   readonly engine: Engine;
-  readonly exchange: PaperExchange;
+  readonly exchange: ExchangeModel;
   readonly session: Session;
   fills = 0;
   private lastMs = 0;
 
-  constructor(engine: EngineOptions, paper: PaperOptions) {
+  constructor(engine: EngineOptions, paper: ExchangeOptions) {
     this.engine = new Engine({
       ...engine,
       onDecision: (decision) => this.decisions.add(decision),
@@ -51,7 +52,7 @@ export class StrategyRun {
         });
       },
     });
-    this.exchange = new PaperExchange({
+    this.exchange = new ExchangeModel({
       ...paper,
       bankroll: (engine.bankroll + (engine.credit ?? 0)) as Usdc,
     });
@@ -62,9 +63,10 @@ export class StrategyRun {
     });
   }
 
-  frame(events: readonly MarketEvent[]): void {
-    this.session.feedAll(events);
-    this.lastMs = events.at(-1)?.tReceive ?? this.lastMs;
+  /** Takes one event; `more` when another of the same instant follows. Nothing of the event is kept. */
+  event(event: MarketEvent, more: boolean): void {
+    this.session.feed(event, more);
+    this.lastMs = event.tReceive;
   }
 
   /** Lets what is under way end. Positions of windows without an outcome stay open. */
@@ -85,6 +87,14 @@ interface Tracks {
   readonly model: ForecastTrack;
 }
 
+/** What the market's mid and the fair value said of one window at one fraction of it, and how it ended. */
+export interface WindowForecast {
+  readonly fraction: number;
+  readonly market: number | null;
+  readonly model: number | null;
+  readonly up: boolean;
+}
+
 /** Scores of the market's own mid and of the fair value on the same windows. Shared by all tapes of a backtest. */
 export interface Forecasts {
   readonly market: BrierScore;
@@ -98,11 +108,21 @@ export const newForecasts = (): Forecasts => ({
   difference: createDifference(),
 });
 
-/** Watches the windows of one tape through an engine's views and scores forecasts when a window's outcome is known. */
-export class ForecastWatcher {
-  private readonly tracks = new Map<string, Tracks>();
+/** Adds a tape's forecasts. One by one in the order of the tape, because sums of doubles depend on it. */
+export function addForecasts(forecasts: Forecasts, of: readonly WindowForecast[]): void {
+  for (const { fraction, market, model, up } of of) {
+    if (market !== null) addForecast(forecasts.market, fraction, market, up);
+    if (model !== null) addForecast(forecasts.model, fraction, model, up);
+    if (market !== null && model !== null) {
+      addPair(forecasts.difference, fraction, { a: market, b: model, up });
+    }
+  }
+}
 
-  constructor(private readonly forecasts: Forecasts) {}
+/** Watches the windows of one tape through an engine's views and keeps what was forecast when an outcome is known. */
+export class ForecastWatcher {
+  readonly forecasts: WindowForecast[] = [];
+  private readonly tracks = new Map<string, Tracks>();
 
   view(view: MarketView): void {
     const { conditionId, startMs, endMs } = view.instrument;
@@ -120,14 +140,10 @@ export class ForecastWatcher {
     const tracks = this.tracks.get(conditionId);
     if (tracks === undefined || window.winner === null) return;
     const up = window.winner === "up";
-    for (let i = 0; i < BRIER_FRACTIONS.length; i++) {
-      const market = forecastAt(tracks.market, i);
-      const model = forecastAt(tracks.model, i);
-      if (market !== null) addForecast(this.forecasts.market, i, market, up);
-      if (model !== null) addForecast(this.forecasts.model, i, model, up);
-      if (market !== null && model !== null) {
-        addPair(this.forecasts.difference, i, { a: market, b: model, up });
-      }
+    for (let fraction = 0; fraction < BRIER_FRACTIONS.length; fraction++) {
+      const market = forecastAt(tracks.market, fraction);
+      const model = forecastAt(tracks.model, fraction);
+      if (market !== null || model !== null) this.forecasts.push({ fraction, market, model, up });
     }
     this.tracks.delete(conditionId);
   }

@@ -145,14 +145,25 @@ Deno.test("latency and fees of the configuration change the result", async () =>
   });
 });
 
-Deno.test("a recording is imported on the fly and nothing of it stays behind", async () => {
+Deno.test("a recording is imported on the fly and nothing of it stays behind but the compiled cache", async () => {
   await withFolder(async (root) => {
     await writeFolder(join(root, "quotes"), syntheticQuotes(2));
     const ran = await poly(["backtest", join(root, "quotes"), "--strategy", "hold", "--json", ...data(root)]);
     assert.equal(ran.code, 0, ran.err);
     assert.equal(named(ran.envelope?.data, "hold").windows, 2);
     const left = [...Deno.readDirSync(join(root, "data", "cache"))];
-    assert.deepEqual(left, []);
+    assert.deepEqual(left.map((entry) => entry.name), ["tapes"]);
+    const again = await poly([
+      "backtest",
+      join(root, "quotes"),
+      "--strategy",
+      "hold",
+      "--json",
+      ...data(root),
+    ]);
+    // Keyed by content: the same recording imported anew is the same tape.
+    assert.deepEqual([ran, again].map((run) => run.envelope?.data?.["caches"]), [["made"], ["hit"]]);
+    assert.equal(again.envelope?.data?.["resultsHash"], ran.envelope?.data?.["resultsHash"]);
   });
 });
 

@@ -24,6 +24,8 @@ const ABANDONED_MS = 86_400_000;
 export interface ReplayOptions {
   /** Folder of caches; null reads the tape itself. */
   readonly cache: string | null;
+  /** A cache of this very tape that was made ready before, so that its bytes need not be hashed again. */
+  readonly ready?: string;
   readonly maxCacheBytes?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (events: number, phase: "compile" | "replay") => void;
@@ -120,7 +122,8 @@ export async function replay(
 ): Promise<ReplayResult> {
   const { signal, onProgress } = options;
   for (let attempt = 0; attempt < 2; attempt++) {
-    const ready = await readyCache(tape, options);
+    const told = attempt === 0 && options.ready !== undefined ? await CacheFile.open(options.ready) : null;
+    const ready = told === null ? await readyCache(tape, options) : { file: told, made: false };
     if (ready === null) break;
     try {
       const events = await ready.file.replay(begin(), {
