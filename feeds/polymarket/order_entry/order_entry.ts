@@ -48,8 +48,13 @@ export interface OrderEntryOptions {
   readonly connections?: number;
   /** Pause after which idle connections are used, wall ms; null: never. */
   readonly keepAliveMs?: number | null;
-  /** Deadlines, wall ms: of a submit, a cancel, one attempt of a read. */
-  readonly deadlines?: { readonly submitMs?: number; readonly cancelMs?: number; readonly readMs?: number };
+  /** Deadlines, wall ms: of a submit, a cancel, one attempt of a read, a heartbeat. */
+  readonly deadlines?: {
+    readonly submitMs?: number;
+    readonly cancelMs?: number;
+    readonly readMs?: number;
+    readonly beatMs?: number;
+  };
   /** Extra attempts of a read; requests that change something are never repeated. */
   readonly retries?: number;
   readonly limits?: SignerLimits;
@@ -192,7 +197,7 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
     options.signatureType,
   );
   const cancels = { wire, gauge, deadlineMs: cancelMs };
-  const beatMs = Math.max(MIN_BEAT_DEADLINE_MS, BEAT_DEADLINE_MS / clock.speed);
+  const beatMs = options.deadlines?.beatMs ?? Math.max(MIN_BEAT_DEADLINE_MS, BEAT_DEADLINE_MS / clock.speed);
   const warmth = keepWarm(wire, options);
 
   const submit = (body: string, postOnly: boolean): SubmitCall => {

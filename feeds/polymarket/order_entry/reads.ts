@@ -74,7 +74,8 @@ export async function readAnswer(desk: ReadDesk, request: ReadRequest): Promise<
 /** The body of a 200. Throws HttpError. */
 export async function readBody(desk: ReadDesk, request: ReadRequest): Promise<unknown> {
   const answer = await readAnswer(desk, request);
-  return valueOf(answer, request.path, bodyOf);
+  if (answer.status !== 200) throw statusFailure(request.path, answer, answer.text);
+  return bodyOf(answer.text);
 }
 
 /** As `readBody`, through a codec. Throws HttpError, BAD_JSON when the codec cannot read it. */

@@ -169,7 +169,8 @@ export function scripted(decide: (line: string, body: string) => Act): Script {
         const act = decide(line, body);
         if (act === "reset") return;
         if (act === "hang") continue;
-        await conn.write(typeof act.say === "string" ? encoder.encode(act.say) : act.say);
+        let rest = typeof act.say === "string" ? encoder.encode(act.say) : act.say;
+        while (rest.byteLength > 0) rest = rest.subarray(await conn.write(rest));
         if (act.then === "close") return;
       }
     } catch {

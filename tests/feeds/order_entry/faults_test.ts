@@ -1,0 +1,228 @@
+/** What a connection and a server may do wrong: nothing is sent twice, nothing is taken for an answer that is none. */
+import assert from "node:assert/strict";
+import { classifySubmit } from "../../../core/orders/lifecycle_reply.ts";
+import type { OrderEntry } from "../../../feeds/polymarket/order_entry/types.ts";
+import { type Act, answer, withScript } from "./desk.ts";
+
+const HASH = `0x${"ab".repeat(32)}`;
+const OTHER = `0x${"cd".repeat(32)}`;
+const SHORT = { deadlines: { submitMs: 150, cancelMs: 150, readMs: 150, beatMs: 150 }, retries: 0 };
+
+async function submit(entry: OrderEntry) {
+  const call = entry.submit('{"order":{}}', { postOnly: false });
+  assert.ok(call.sent);
+  const { reply, stamps } = await call.reply;
+  return { outcome: classifySubmit(reply, HASH, "buy"), stamps };
+}
+
+const TROUBLES: readonly (readonly [string, Act])[] = [
+  ["no answer", "hang"],
+  ["a reset", "reset"],
+  ["half an answer", {
+    say: 'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{"success":true,"errorMsg":"","orderID"',
+    then: "close",
+  }],
+  ["half an answer of a refusal", {
+    say: 'HTTP/1.1 400 X\r\ncontent-length: 500\r\n\r\n{"error":"not enough balance / allow',
+    then: "close",
+  }],
+  ["an answer that ends no more", {
+    say: 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":\r\n',
+  }],
+  ["noise", { say: "\u0000\u0001 SSH-2.0-x\r\n\r\n", then: "close" }],
+  ["more than four megabytes", answer(200, "x".repeat(4_000_001))],
+];
+
+for (const [name, act] of TROUBLES) {
+  Deno.test(`after ${name} a submit and a cancel are unknown, and neither is sent again`, async () => {
+    await withScript(() => act, async ({ entry, script }) => {
+      const { outcome, stamps } = await submit(entry);
+      assert.deepEqual([outcome.kind, outcome.kind === "unknown" && outcome.code], [
+        "unknown",
+        "NO_RESPONSE",
+      ]);
+      assert.equal(stamps.doneUs, null);
+      assert.ok(stamps.writtenUs! >= stamps.startUs);
+      assert.deepEqual((await entry.cancel([HASH])).get(HASH), { kind: "unknown", reason: "no response" });
+      await assert.rejects(entry.cancelAll());
+      assert.equal(await entry.lookup(HASH), null);
+      await assert.rejects(entry.openOrders(), { name: "HttpError" });
+      assert.equal((await entry.heartbeat("")).kind, "failed");
+      assert.deepEqual(script.seen.map((line) => line.split("?")[0]), [
+        "POST /order",
+        "DELETE /order",
+        "DELETE /cancel-all",
+        `GET /data/order/${HASH}`,
+        "GET /data/orders",
+        "POST /v1/heartbeats",
+      ]);
+      assert.equal(entry.health().errorsLastMinute, 6);
+    }, SHORT);
+  });
+}
+
+Deno.test("200 with HTML, half a JSON text or another shape leaves a submit unknown", async () => {
+  for (const body of ["<html>ok</html>", '{"success":true', "[]", "{}", "null", "7"]) {
+    await withScript(() => answer(200, body), async ({ entry }) => {
+      assert.equal((await submit(entry)).outcome.kind, "unknown", body);
+      assert.equal((await entry.cancel([HASH, OTHER])).get(OTHER)?.kind, "unknown", body);
+      await assert.rejects(entry.cancelAll(), { code: "BAD_JSON" });
+      assert.equal(await entry.lookup(HASH), null, body);
+      await assert.rejects(entry.openOrders(), { code: "SNAPSHOT_INCOMPLETE" }, body);
+      await assert.rejects(entry.collateral(), { code: "BAD_JSON" }, body);
+      await assert.rejects(entry.apiKeys(), { code: "BAD_JSON" }, body);
+      await assert.rejects(entry.closedOnly(), { code: "BAD_JSON" }, body);
+      assert.equal((await entry.heartbeat("")).kind, "failed");
+    }, SHORT);
+  }
+});
+
+Deno.test("an order on a connection that dies under it is not sent on another one", async () => {
+  const act = (line: string): Act => line === "GET /time" ? answer(200, "1") : "reset";
+  await withScript(act, async ({ entry, script }) => {
+    for (let round = 0; round < 5; round++) {
+      assert.equal(await entry.warm(), 3);
+      assert.equal((await submit(entry)).outcome.kind, "unknown");
+      assert.equal((await entry.cancel([HASH])).get(HASH)?.kind, "unknown");
+    }
+    const sent = script.seen.filter((line) => line !== "GET /time");
+    assert.deepEqual(sent, Array.from({ length: 5 }, () => ["POST /order", "DELETE /order"]).flat());
+  }, SHORT);
+});
+
+Deno.test("a redirect of an order is not followed", async () => {
+  const away = answer(307, "", { location: "/elsewhere" });
+  await withScript(() => away, async ({ entry, script }) => {
+    assert.equal((await submit(entry)).outcome.kind, "unknown");
+    assert.deepEqual(script.seen, ["POST /order"]);
+  });
+});
+
+Deno.test("a read is repeated after 500 and a reset, within its bound, and waits in venue time", async () => {
+  const script: Act[] = [answer(500, '{"error":"x"}'), "reset", answer(200, '{"apiKeys":["a"]}')];
+  let asked = 0;
+  await withScript(() => script[asked++] ?? "reset", async ({ entry, time }) => {
+    const before = time.at;
+    assert.deepEqual(await entry.apiKeys(), ["a"]);
+    assert.ok(time.at > before && time.at - before < 2_000);
+    assert.equal(asked, 3);
+  }, { retries: 2 });
+  asked = 0;
+  await withScript(() => (asked++, answer(503, '{"error":"x"}')), async ({ entry }) => {
+    await assert.rejects(entry.apiKeys(), { code: "HTTP_STATUS", status: 503 });
+    assert.equal(asked, 3);
+  }, { retries: 2 });
+});
+
+Deno.test("404 is 'not found' only in the venue's own words and when the list agrees", async () => {
+  const absent = answer(404, '{"error":"Order not found"}');
+  const empty = answer(200, '{"limit":100,"count":0,"next_cursor":"LTE=","data":[]}');
+  const cases: readonly (readonly [Act, Act, "absent" | "unknown" | "found"])[] = [
+    [absent, empty, "absent"],
+    [absent, answer(500, "{}"), "unknown"],
+    [absent, answer(200, "[]"), "unknown"],
+    [absent, answer(200, `{"next_cursor":"LTE=","data":[{"id":"${HASH}","status":"LIVE"}]}`), "found"],
+    [answer(404, "<html>404</html>"), empty, "unknown"],
+    [answer(404, '{"error":"route not found"}'), empty, "unknown"],
+    [answer(200, `{"id":"${OTHER}","status":"LIVE"}`), empty, "unknown"],
+    [answer(200, `{"id":"${HASH}","status":"ORDER_STATUS_LIVE","size_matched":"1"}`), empty, "found"],
+  ];
+  for (const [first, second, expected] of cases) {
+    await withScript((line) => line.includes("?id=") ? second : first, async ({ entry }) => {
+      const read = await entry.lookup(HASH);
+      const got = read === null ? "unknown" : read.found === null ? "absent" : "found";
+      assert.equal(got, expected);
+    }, SHORT);
+  }
+});
+
+const ROW = (id: string) =>
+  `{"id":"${id}","status":"LIVE","market":"0xc","asset_id":"1","side":"BUY","original_size":"5","size_matched":"0",` +
+  `"price":"0.5","outcome":"Up","order_type":"GTC","associate_trades":[],"created_at":1703875200}`;
+const page = (rows: readonly string[], next: string | null) =>
+  answer(
+    200,
+    `{"limit":100,"count":${rows.length},${
+      next === null ? "" : `"next_cursor":"${next}",`
+    }"data":[${rows.join()}]}`,
+  );
+
+Deno.test("a listing that lies about its pages is no listing", async () => {
+  const lies: readonly (readonly [string, (cursor: string, count: number) => Act])[] = [
+    ["goes in a circle", (_cursor, count) => page([ROW(HASH)], count % 2 === 0 ? "QQ==" : "Qg==")],
+    ["repeats the first cursor", () => page([ROW(HASH)], "MA==")],
+    ["has no end", (_cursor, count) => page([], btoa(String(count)))],
+    ["names no cursor", () => page([ROW(HASH)], null)],
+    ["names an empty cursor", () => page([ROW(HASH)], "")],
+    ["has a row without a side", () => page([ROW(HASH).replace('"BUY"', '""')], "LTE=")],
+    ["is an array", () => answer(200, `[${ROW(HASH)}]`)],
+  ];
+  for (const [name, lie] of lies) {
+    let count = 0;
+    await withScript(
+      (line) => lie(/next_cursor=([^&]*)/.exec(line)?.[1] ?? "", ++count),
+      async ({ entry }) => {
+        await assert.rejects(entry.openOrders(), { code: "SNAPSHOT_INCOMPLETE" }, name);
+        assert.ok(count <= 50, name);
+      },
+      SHORT,
+    );
+  }
+});
+
+Deno.test("a page that fails in the middle fails the listing; rows told twice count once", async () => {
+  await withScript(
+    (line) => line.includes("MA%3D%3D") ? page([ROW(HASH)], "MQ==") : answer(500, "{}"),
+    async ({ entry }) => void await assert.rejects(entry.openOrders(), { status: 500 }),
+    SHORT,
+  );
+  await withScript(
+    (line) => line.includes("MA%3D%3D") ? page([ROW(HASH)], "MQ==") : page([ROW(HASH), ROW(OTHER)], "LTE="),
+    async ({ entry, time }) => {
+      const { askedAt, rows } = await entry.openOrders();
+      assert.deepEqual([askedAt, rows.map(({ hash }) => hash)], [time.at, [HASH, OTHER]]);
+    },
+    SHORT,
+  );
+});
+
+Deno.test("warm() opens the wanted connections and later orders use them", async () => {
+  const taken = answer(200, '{"success":true,"errorMsg":"","orderID":"x","status":"live"}');
+  await withScript((line) => line === "GET /time" ? answer(200, "1") : taken, async ({ entry, script }) => {
+    assert.equal(await entry.warm(), 3);
+    assert.equal(script.connections(), 3);
+    await Promise.all([submit(entry), submit(entry), submit(entry)]);
+    assert.equal(script.connections(), 3);
+  });
+});
+
+Deno.test("idle connections are kept alive without being asked", async () => {
+  const beats = Promise.withResolvers<void>();
+  let times = 0;
+  await withScript(
+    (line) => {
+      if (line === "GET /time" && ++times === 2) beats.resolve();
+      return answer(200, "1");
+    },
+    async () => await beats.promise,
+    { connections: 1, keepAliveMs: 20 },
+  );
+});
+
+Deno.test("close() ends what is under way, and what comes later is not sent", async () => {
+  await withScript(() => "hang", async ({ entry, script }) => {
+    const call = entry.submit("{}", { postOnly: false });
+    assert.ok(call.sent);
+    const read = entry.apiKeys();
+    await entry.close();
+    assert.equal((await call.reply).reply, null);
+    await assert.rejects(read, { code: "ABORTED" });
+    const later = entry.submit("{}", { postOnly: false });
+    assert.deepEqual([later.sent, !later.sent && later.code], [false, "ORDER_ENTRY_CLOSED"]);
+    assert.equal((await entry.cancel([HASH])).get(HASH)?.kind, "unknown");
+    await assert.rejects(entry.cancelAll(), { code: "ABORTED" });
+    assert.equal(await entry.warm(), 0);
+    assert.equal(entry.health().errorsLastMinute, 0);
+    assert.ok(script.seen.length <= 2);
+  });
+});
