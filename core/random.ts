@@ -23,11 +23,19 @@ function splitmix32(seed: number): () => number {
   };
 }
 
-/** xoshiro128** from four 32-bit state words (not all zero): unsigned 32-bit integers. */
-export function xoshiro128(words: readonly [number, number, number, number]): () => number {
+/** A generator whose state can be written down and taken up again. */
+export interface ResumableGenerator {
+  /** Unsigned 32-bit integers. */
+  readonly next: () => number;
+  /** The state now: a generator made from it continues the stream. */
+  readonly words: () => [number, number, number, number];
+}
+
+/** xoshiro128** from four 32-bit state words (not all zero), its state readable. */
+export function resumableXoshiro128(words: readonly [number, number, number, number]): ResumableGenerator {
   let [a, b, c, d] = words.map((word) => word | 0) as [number, number, number, number];
   invariant((a | b | c | d) !== 0, "xoshiro128** cannot start from the all-zero state");
-  return () => {
+  const next = () => {
     const product = Math.imul(b, 5);
     const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
     const shifted = b << 9;
@@ -39,7 +47,12 @@ export function xoshiro128(words: readonly [number, number, number, number]): ()
     d = (d << 11) | (d >>> 21);
     return result;
   };
+  return { next, words: () => [a, b, c, d] };
 }
+
+/** xoshiro128** from four 32-bit state words (not all zero): unsigned 32-bit integers. */
+export const xoshiro128 = (words: readonly [number, number, number, number]): () => number =>
+  resumableXoshiro128(words).next;
 
 /** The four state words of a seed. Both 32-bit halves of the seed count, so 1 and 1 + 2^32 differ. */
 export function seedWords(seed: number): [number, number, number, number] {
@@ -60,9 +73,12 @@ export function seedWords(seed: number): [number, number, number, number] {
  * Trips an invariant for other seeds.
  */
 export function seededRandom(seed: number): Random {
-  const next = xoshiro128(seedWords(seed));
-  return () => ((next() >>> 5) * 67_108_864 + (next() >>> 6)) / 9_007_199_254_740_992;
+  return uniform(xoshiro128(seedWords(seed)));
 }
+
+/** Uniform doubles in [0, 1) with 53 random bits from a generator of 32-bit integers, two draws a number. */
+export const uniform = (next: () => number): Random => () =>
+  ((next() >>> 5) * 67_108_864 + (next() >>> 6)) / 9_007_199_254_740_992;
 
 /**
  * One standard normal number by Box-Muller. Always two draws, never one kept back: the stream position depends only on
