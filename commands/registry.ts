@@ -1,12 +1,14 @@
 /** The only list of subcommands. A command that is not here does not exist. */
 import type { Command } from "commander";
 import { register as backtest } from "./backtest.ts";
+import { register as balance } from "./balance.ts";
 import { register as cancelAll } from "./cancel_all.ts";
 import { register as config } from "./config_command.ts";
 import { register as discover } from "./discover.ts";
 import { register as journal } from "./journal.ts";
 import { register as keys } from "./keys.ts";
 import { register as kill } from "./kill.ts";
+import { register as positions } from "./positions.ts";
 import { register as record } from "./record.ts";
 import { register as replay } from "./replay.ts";
 import { register as resume } from "./resume.ts";
@@ -27,6 +29,8 @@ export const COMMANDS: readonly Register[] = [
   tape,
   replay,
   backtest,
+  balance,
+  positions,
   cancelAll,
   kill,
   resume,

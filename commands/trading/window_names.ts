@@ -1,9 +1,10 @@
 /** What a condition id is: its window, outcomes, version and winner, asked of the CLOB once per run. */
 import { z } from "zod";
-import type { Outcome } from "../../core/market/instrument.ts";
+import type { FeeSchedule, Outcome } from "../../core/market/instrument.ts";
 import { type ParsedSlug, parseSlug } from "../../core/market/window.ts";
 import { type HttpClient, HttpError } from "../../feeds/net/http.ts";
 import { fetchClobMarket } from "../../feeds/polymarket/clob_rest.ts";
+import { feeOf } from "../../feeds/polymarket/gamma.ts";
 
 const schema = z.object({
   market_slug: z.string().nullish(),
@@ -23,8 +24,10 @@ export interface WindowName {
   readonly window: ParsedSlug | null;
   readonly closed: boolean;
   readonly winner: Outcome | null;
-  /** Asset type of the balance endpoint; "v1" unless the market says otherwise. */
+  /** Asset type of the balance endpoint: the market's own word, else by the id's width (v2 ids have 31 bytes). */
   readonly version: "v1" | "v2";
+  /** null: not stated. */
+  readonly fee: FeeSchedule | null;
   /** Outcome by token. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
@@ -68,13 +71,15 @@ export function windowNames(
       if (token.winner === true) winner = outcome;
     }
     const slug = long?.market_slug ?? null;
+    const fee = short?.fd;
     return {
       conditionId,
       slug,
       window: slug === null ? null : parseSlug(slug),
       closed: long?.closed === true,
       winner,
-      version: short?.v === "v2" ? "v2" : "v1",
+      version: short?.v === "v2" || short?.v === undefined && conditionId.length === 64 ? "v2" : "v1",
+      fee: fee === undefined ? null : feeOf({ rate: fee.r, exponent: fee.e, takerOnly: fee.to }),
       outcomes,
     };
   };

@@ -8,15 +8,27 @@ import { TEST_KEYS } from "../venue/official.ts";
 import type { KeyIndex } from "../venue/stage.ts";
 import type { VenueOptions } from "../../fixtures/venue/venue.ts";
 
-export interface AccountDesk extends Omit<Desk, "run"> {
+export interface AccountDesk extends Desk {
   readonly data: string;
   /** Environment of the account's key. */
   readonly env: Readonly<Record<string, string>>;
   /** API credentials and address, without the key. */
   readonly apiEnv: Readonly<Record<string, string>>;
-  run(argv: string[], more?: { env?: Readonly<Record<string, string>>; terminal?: Terminal }): Promise<Ran>;
+  /** Runs `poly-edge ...`. */
+  cli(argv: string[], more?: { env?: Readonly<Record<string, string>>; terminal?: Terminal }): Promise<Ran>;
   /** Places a resting purchase of Up and returns its hash. */
   rest(price: number, size: number): Promise<string>;
+  /** Buys Up at once, at any price; venue time runs meanwhile. The trade is matched, not confirmed. */
+  buy(size: number): Promise<string>;
+}
+
+async function place(desk: Desk, price: number, size: number): Promise<string> {
+  const { body, hash } = desk.order(price, size);
+  const call = desk.entry.submit(body, { postOnly: false });
+  assert.ok(call.sent);
+  const { reply } = await desk.run(call.reply);
+  assert.equal(reply?.status, 200, JSON.stringify(reply?.body));
+  return hash;
 }
 
 export async function withAccountDesk(
@@ -41,7 +53,7 @@ export async function withAccountDesk(
           POLY_API_SECRET: secret.reveal(),
           POLY_API_PASSPHRASE: passphrase.reveal(),
         },
-        async run(argv, more = {}) {
+        async cli(argv, more = {}) {
           const log = join(data, "log.jsonl");
           const globals = ["--venue", desk.http, "--data", data, "--log-level", "debug", "--log-file", log];
           const ran = await poly([...argv, ...globals], {
@@ -53,13 +65,10 @@ export async function withAccountDesk(
           assert.ok(!text.includes("[REDACTED]"), `${argv[0]}: a secret had to be filtered out`);
           return ran;
         },
-        async rest(price, size) {
-          const { body, hash } = desk.order(price, size);
-          const call = desk.entry.submit(body, { postOnly: false });
-          assert.ok(call.sent);
-          const { reply } = await call.reply;
-          assert.equal(reply?.status, 200, JSON.stringify(reply?.body));
-          return hash;
+        rest: (price, size) => place(desk, price, size),
+        async buy(size) {
+          const { ask } = await desk.book(desk.market5m.up);
+          return await place(desk, Math.min(0.96, Math.round((ask + 0.03) * 100) / 100), size);
         },
       });
     });

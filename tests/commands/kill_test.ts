@@ -92,42 +92,42 @@ Deno.test("resume shows the cause and clears only on a confirmation", async () =
 });
 
 Deno.test("kill cancels every order and proves it; so does cancel-all, with API credentials alone", async () => {
-  await withAccountDesk({}, async ({ apiEnv, data, entry, rest, run }) => {
+  await withAccountDesk({}, async ({ apiEnv, cli, data, entry, rest }) => {
     const first = [await rest(0.02, 50), await rest(0.01, 100)];
-    const ran = await run(["kill", "--json"]);
+    const ran = await cli(["kill", "--json"]);
     assert.equal(ran.code, 0, ran.out + ran.err);
     assert.deepEqual([...ran.envelope?.data?.["canceled"] as string[]].sort(), first.sort());
     assert.equal(ran.envelope?.data?.["openAfter"], 0);
     assert.equal(readLatch(join(data, "latches")).set, true);
     const again = await rest(0.03, 50);
     const env = { ...apiEnv, POLY_ADDRESS: "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266" };
-    const all = await run(["cancel-all", "--json"], { env });
+    const all = await cli(["cancel-all", "--json"], { env });
     assert.equal(all.code, 0, all.out + all.err);
     assert.deepEqual(all.envelope?.data?.["canceled"], [again]);
     assert.equal(all.envelope?.data?.["login"], "environment");
     assert.equal((await entry.openOrders()).rows.length, 0);
-    const none = await run(["cancel-all"], { env });
+    const none = await cli(["cancel-all"], { env });
     assert.equal(none.code, 0);
     assert.match(none.out, /still open\s+0/);
   });
 });
 
 Deno.test("cancel-all --asset leaves the orders of other assets; it works in cancel-only mode", async () => {
-  await withAccountDesk({}, async ({ control, entry, rest, run }) => {
+  await withAccountDesk({}, async ({ cli, control, entry, rest }) => {
     await rest(0.02, 50);
     await control({ action: "mode", mode: "cancel-only" });
-    const other = await run(["cancel-all", "--asset", "eth", "--json"]);
+    const other = await cli(["cancel-all", "--asset", "eth", "--json"]);
     assert.equal(other.code, 0, other.out + other.err);
     assert.deepEqual(other.envelope?.data?.["canceled"], []);
     assert.equal((await entry.openOrders()).rows.length, 1);
-    const own = await run(["cancel-all", "--asset", "btc", "--json"]);
+    const own = await cli(["cancel-all", "--asset", "btc", "--json"]);
     assert.deepEqual([own.code, own.envelope?.data?.["openAfter"]], [0, 0]);
     assert.equal((await entry.openOrders()).rows.length, 0);
   });
 });
 
 Deno.test("an account is told apart from a mistake: part of the credentials, no address, another key's address", async () => {
-  await withAccountDesk({}, async ({ apiEnv, env, run }) => {
+  await withAccountDesk({}, async ({ apiEnv, cli, env }) => {
     const { POLY_API_SECRET: _, ...part } = apiEnv as Record<string, string>;
     const rows: [Record<string, string>, string, number][] = [
       [part, "SECRET_MISSING", 2],
@@ -137,7 +137,7 @@ Deno.test("an account is told apart from a mistake: part of the credentials, no 
       [{ ...apiEnv, POLY_ADDRESS: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8" }, "AUTH_REFUSED", 4],
     ];
     for (const [given, code, exit] of rows) {
-      const ran = await run(["cancel-all", "--json"], { env: given });
+      const ran = await cli(["cancel-all", "--json"], { env: given });
       assert.deepEqual([ran.envelope?.error?.code, ran.code], [code, exit], ran.out);
     }
   });
