@@ -50,6 +50,17 @@ function lowestBit(words: Uint32Array, summary: Uint32Array, from: number): numb
   return (at << 5) + lowBit(words[at]!);
 }
 
+const isLevel = (at: number, size: number): boolean =>
+  at >= 1 && at < PRICE_SCALE && Number.isInteger(at) && size >= 0 && Number.isSafeInteger(size);
+
+/** Empties a bitmap by way of its summary. */
+function clearBits(words: Uint32Array, summary: Uint32Array): void {
+  for (let s = 0; s < SUMMARY_WORDS; s++) {
+    for (let some = summary[s]!; some !== 0; some &= some - 1) words[(s << 5) + lowBit(some)] = 0;
+    summary[s] = 0;
+  }
+}
+
 function mark(words: Uint32Array, summary: Uint32Array, at: number): void {
   const w = at >> 5;
   words[w] = words[w]! | (1 << (at & 31));
@@ -98,25 +109,14 @@ export class OrderBook {
 
   /** Forgets everything and waits for a snapshot (after a tick change or a reconnect). */
   clear(): void {
-    this.clearSide(this.bidSizes, this.bidBits, this.bidSummary);
-    this.clearSide(this.askSizes, this.askBits, this.askSummary);
+    clearBits(this.bidBits, this.bidSummary);
+    clearBits(this.askBits, this.askSummary);
     this.bestBid = -1;
     this.bestAsk = -1;
     if (this.emptied[BID].size > 0) this.emptied[BID].clear();
     if (this.emptied[ASK].size > 0) this.emptied[ASK].clear();
     this.hasSnapshot = false;
     this.suspect = false;
-  }
-
-  private clearSide(sizes: Float64Array, bits: Uint32Array, summary: Uint32Array): void {
-    for (let s = 0; s < SUMMARY_WORDS; s++) {
-      for (let some = summary[s]!; some !== 0; some &= some - 1) {
-        const w = (s << 5) + lowBit(some);
-        for (let word = bits[w]!; word !== 0; word &= word - 1) sizes[(w << 5) + lowBit(word)] = 0;
-        bits[w] = 0;
-      }
-      summary[s] = 0;
-    }
   }
 
   /** Full replacement by a snapshot. With `mirrored` the levels are the other token's: bids at p become asks at 1-p. */
@@ -127,18 +127,37 @@ export class OrderBook {
     this.hasSnapshot = true;
   }
 
+  /** `set` for every level of a side that was just cleared, with what does not change between levels taken out. */
   private loadSide(side: BookSide, levels: Levels, mirrored: boolean): void {
+    const sizes = side === BID ? this.bidSizes : this.askSizes;
+    const bits = side === BID ? this.bidBits : this.askBits;
+    const summary = side === BID ? this.bidSummary : this.askSummary;
+    let lowest = PRICE_SCALE;
+    let highest = -1;
     for (let i = 0; i + 1 < levels.length; i += 2) {
-      const p = levels[i]!;
-      this.set(side, mirrored ? PRICE_SCALE - p : p, levels[i + 1]!);
+      const at = mirrored ? PRICE_SCALE - levels[i]! : levels[i]!;
+      const size = levels[i + 1]!;
+      if (!isLevel(at, size)) {
+        this.refused++;
+        continue;
+      }
+      if (size === 0) {
+        // Only a level stated twice can be there to be removed.
+        unmark(bits, summary, at);
+        continue;
+      }
+      sizes[at] = size;
+      mark(bits, summary, at);
+      if (at < lowest) lowest = at;
+      if (at > highest) highest = at;
     }
+    if (side === BID) this.bestBid = highestBit(bits, summary, highest);
+    else this.bestAsk = highest < 0 ? -1 : lowestBit(bits, summary, lowest);
   }
 
   /** Sets the total at one level; size 0 removes it. */
   set(side: BookSide, at: number, size: number): void {
-    if (
-      !(at >= 1 && at < PRICE_SCALE) || !Number.isInteger(at) || !(size >= 0) || !Number.isSafeInteger(size)
-    ) {
+    if (!isLevel(at, size)) {
       this.refused++;
       return;
     }
@@ -196,6 +215,9 @@ export class OrderBook {
   }
 
   sizeAt(side: BookSide, at: number): Shares {
+    const bits = side === BID ? this.bidBits : this.askBits;
+    // A size counts only where there is a level: clearing a book leaves the sizes behind.
+    if ((bits[at >> 5]! & (1 << (at & 31))) === 0) return 0 as Shares;
     return (side === BID ? this.bidSizes[at] : this.askSizes[at]) as Shares;
   }
 
