@@ -1,5 +1,5 @@
 /** decisions.jsonl beside the record: written before each order, chained line by line, and proven against the record. */
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { OperationError } from "../../core/errors.ts";
@@ -15,6 +15,19 @@ export const decisionHash = (previous: string, line: string): string =>
 /** Line of decisions.jsonl, without a newline. */
 export const decisionFileLine = (line: string, hash: string): string =>
   `{"decision":${line},"hash":"${hash}"}`;
+
+/** A text decoder drops half a character at the end without a word. */
+async function endsWithNewline(path: string, size: number): Promise<boolean> {
+  if (size === 0) return true;
+  const file = await open(path, "r");
+  try {
+    const last = new Uint8Array(1);
+    await file.read(last, 0, 1, size - 1);
+    return last[0] === 0x0a;
+  } finally {
+    await file.close();
+  }
+}
 
 /** Follows decisions.jsonl while the record is read. */
 export class DecisionsProof {
@@ -76,7 +89,7 @@ export class DecisionsProof {
     if (rest !== null && state === "failed") return this.judgeRest(rest, warnings);
     if (rest !== null) throw damaged(this.path, this.count + 1, "the record knows no such decision");
     const { size } = await stat(this.path);
-    if (size !== this.chars) {
+    if (size !== this.chars || !await endsWithNewline(this.path, size)) {
       throw damaged(this.path, this.count, "its last line is not ended as it was written");
     }
     if (decisionsHash !== null && decisionsHash !== this.hash) {

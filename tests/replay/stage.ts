@@ -4,6 +4,7 @@ import { configSchema } from "../../commands/config/schema.ts";
 import type { EngineOptions } from "../../core/engine.ts";
 import type { MarketEvent } from "../../core/events.ts";
 import type { Ms } from "../../core/units.ts";
+import type { SessionStart } from "../../feeds/session/format.ts";
 import { openSession } from "../../feeds/session/reader.ts";
 import type { WriterSettings } from "../../feeds/session/writer.ts";
 import { SessionRecorder } from "../../commands/trading/recorder.ts";
@@ -31,9 +32,18 @@ export interface StageOptions {
   readonly groups: Iterable<Group>;
   readonly exchange?: ExchangePort;
   readonly writer?: WriterSettings;
-  /** `kill`: the files are left as they are after the last flush. */
-  readonly end?: "closed" | "failed" | "kill";
+  /** `failed`: an error ended it. `kill`: the files as they were in the middle of writing, what waited is lost. */
+  readonly end?: "failed" | "kill";
   readonly engine?: (options: EngineOptions) => EngineOptions;
+  /** What session.json says instead of the truth, as another program would. */
+  readonly stated?: (start: SessionStart) => SessionStart;
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const entry of Deno.readDir(from)) {
+    await Deno.copyFile(join(from, entry.name), join(to, entry.name));
+  }
 }
 
 /** Trades `groups` and leaves the session's folder behind. */
@@ -44,7 +54,8 @@ export async function stageSession(options: StageOptions): Promise<Staged> {
   const patient = { ...plain, limits: { ...plain.limits, maxSignalAgeMs: 2_000 } };
   const engine = options.engine?.(patient) ?? patient;
   const start = sessionStart({ id, mode: "paper", source: "sockets", config: CONFIG, seed: 42, engine });
-  const files = await SessionFiles.open(options.root, start, options.writer ?? {});
+  const stated = options.stated?.(start) ?? start;
+  const files = await SessionFiles.open(options.root, stated, options.writer ?? {});
   const recorder = new SessionRecorder({
     engine,
     exchange: options.exchange ?? new ExchangeModel(paperOptions(CONFIG)),
@@ -60,12 +71,14 @@ export async function stageSession(options: StageOptions): Promise<Staged> {
   }
   const feedMs = performance.now() - from;
   recorder.session.finish((recorder.lastEventMs + 10_000) as Ms);
-  if (options.end === undefined || options.end === "closed") {
-    await files.finish({ note: "staged" }, recorder.decisions.hash);
-  }
+  const folder = join(options.root, "sessions", id);
+  if (options.end === undefined) await files.finish({ note: "staged" }, recorder.decisions.hash);
   if (options.end !== "kill") await files.close();
-  else await files.record.drained();
-  return { folder: join(options.root, "sessions", id), recorder, feedMs };
+  else {
+    await copyFolder(folder, `${folder}-killed`);
+    await files.close();
+  }
+  return { folder: options.end === "kill" ? `${folder}-killed` : folder, recorder, feedMs };
 }
 
 export const replayed = async (
