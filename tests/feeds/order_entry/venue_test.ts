@@ -4,6 +4,8 @@ import { Side } from "@polymarket/clob-client-v2";
 import { classifySubmit } from "../../../core/orders/lifecycle_reply.ts";
 import type { SubmitOutcome } from "../../../core/orders/lifecycle_types.ts";
 import { secret } from "../../../feeds/keys/secret.ts";
+import { httpClient } from "../../../feeds/net/http.ts";
+import { fetchGeoblock } from "../../../feeds/polymarket/geoblock.ts";
 import { l2Signer } from "../../../feeds/polymarket/signing/login.ts";
 import { ownerOf } from "../../venue/raw.ts";
 import type { OrderEntry, SubmitCall } from "../../../feeds/polymarket/order_entry/types.ts";
@@ -194,5 +196,25 @@ Deno.test("a wrong secret is a 401 to reads, a refusal to orders and an error to
     assert.equal((await wrong.cancel([ready.hash])).get(ready.hash)?.kind, "unknown");
     await assert.rejects(wrong.cancelAll(), { status: 401 });
     assert.equal(wrong.health().errorsLastMinute, 4);
+  });
+});
+
+Deno.test("the venue's geoblock check is read, and follows its switch", async () => {
+  await withDesk({}, async ({ control, http, clock }) => {
+    const client = httpClient({ network: { fetch }, clock, random: () => 0, retries: 0 });
+    assert.equal((await fetchGeoblock(client, `${http}/web`)).blocked, false);
+    await control({ action: "geoblock", on: true });
+    const place = await fetchGeoblock(client, `${http}/web`);
+    assert.equal(place.blocked, true);
+    assert.match(place.country, /^[A-Z]{2}$/);
+  });
+});
+
+Deno.test("Protocol V2 markets are asked by their own asset type", async () => {
+  await withDesk({ marketVersion: "v2" }, async ({ entry, market5m }) => {
+    const { balance, allowances } = await entry.conditional(market5m.up, "v2");
+    assert.equal(balance, 0);
+    assert.equal(Object.keys(allowances).length, 1);
+    await entry.refreshBalance({ kind: "conditional", token: market5m.up, version: "v2" });
   });
 });
