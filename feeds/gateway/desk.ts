@@ -7,7 +7,7 @@ import type { Ms } from "../../core/units.ts";
 import type { ListedOrder, ListedTrade } from "../polymarket/order_entry/types.ts";
 import type { Asker } from "./asker.ts";
 import type { Keeper } from "./keeper.ts";
-import { isUnfinished } from "./translator.ts";
+import { isUnfinished } from "./words.ts";
 import type { Markets } from "./markets.ts";
 import type { GatewayOptions, GatewayTiming } from "./types.ts";
 
@@ -68,14 +68,18 @@ export async function readOpenOrders(desk: Desk): Promise<OpenNow> {
 const outcomeOf = (text: string): Outcome => /^(down|no)$/i.test(text) ? "down" : "up";
 
 /** Remembers which tokens a foreign trade may have brought; the balances tell whether it did. */
-export function noteForeignTokens(desk: Desk, { report, conditionId, outcome }: ListedTrade): void {
-  const own = outcomeOf(outcome);
-  for (const token of new Set([report.token, ...report.makers.map((maker) => maker.token)])) {
+export function noteForeignTokens(desk: Desk, { report, conditionId, outcome, parts }: ListedTrade): void {
+  const told = outcomeOf(outcome);
+  // A row that does not say whose its parts are may have brought either token.
+  const tokens = parts.length > 0
+    ? parts.map(({ token }) => token)
+    : [report.token, ...report.makers.map(({ token }) => token)];
+  for (const token of new Set(tokens)) {
     const known = desk.markets.ofToken(token);
-    const told = token === report.token ? own : own === "up" ? "down" : "up";
+    const guess = token === report.token ? told : told === "up" ? "down" : "up";
     desk.foreignTokens.set(token, {
       conditionId,
-      outcome: known === undefined ? told : token === known.upToken ? "up" : "down",
+      outcome: known === undefined ? guess : token === known.upToken ? "up" : "down",
     });
   }
 }

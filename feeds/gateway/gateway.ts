@@ -13,7 +13,8 @@ import { BalanceCheck } from "./balances.ts";
 import { cancelOurs, type Desk, mayRest, now, takeTrades, unknownHashes } from "./desk.ts";
 import { Keeper } from "./keeper.ts";
 import { Markets } from "./markets.ts";
-import { incomplete, openBooks, unsettledTrades } from "./opening.ts";
+import { Links } from "./links.ts";
+import { openBooks, unsettledTrades } from "./opening.ts";
 import { Resync } from "./resync.ts";
 import { type Refused, Sender } from "./sender.ts";
 import {
@@ -22,11 +23,9 @@ import {
   type GatewayOptions,
   type GatewayState,
   type GatewayStats,
-  type HeartbeatLoop,
   type LadderPlan,
   type StartReport,
   type StopReport,
-  type UserFeed,
 } from "./types.ts";
 
 /** Windows are forgotten this long after their end; their trades have settled by then. */
@@ -48,12 +47,7 @@ class LiveGateway implements Gateway {
   private checks: BalanceCheck | null = null;
   private phase: "new" | "starting" | "running" | "stopping" | "stopped" = "new";
   private latch: LatchMark | null;
-  private heart: HeartbeatLoop | null = null;
-  private feed: UserFeed | null = null;
-  private readonly alive = Promise.withResolvers<void>();
-  private readonly up = Promise.withResolvers<void>();
-  private heartLost: string | null = "no heartbeat yet";
-  private feedDown: string | null = "not connected yet";
+  private readonly links: Links;
   private readonly refused = new Map<string, number>();
   private alarms = 0;
   private bug: string | null = null;
@@ -103,9 +97,16 @@ class LiveGateway implements Gateway {
     };
     this.sender = new Sender(this.desk, {
       onBug: (error) => this.onBug(error),
-      onTaken: (hash, since) => this.feed?.noteActivityExpected?.(hash, since),
+      onTaken: (hash, since) => this.links.expect(hash, since),
     });
     this.resync = new Resync(this.desk, (error) => this.onBug(error));
+    this.links = new Links(this.desk, {
+      onInput: (input) => this.guard(() => this.keeper.take(input)),
+      onBack: (reason) => {
+        if (this.phase === "running") this.resync.request(reason);
+      },
+      onSilent: (at) => this.resync.lostAt(at),
+    });
   }
 
   get wallet(): WalletState {
@@ -141,9 +142,7 @@ class LiveGateway implements Gateway {
     this.phase = "starting";
     const unknownBefore = new Set(unknownHashes(this.desk));
     this.asker.run(this.restartActions);
-    this.connect();
-    await this.within(this.alive.promise, "the heartbeat is not answered");
-    await this.within(this.up.promise, "the user socket does not open");
+    await this.links.open();
     const settledBefore = new Set(this.wallet.ledgers.winners.keys());
     const report = await openBooks(this.desk, this.latch, unknownBefore);
     this.checks = new BalanceCheck(this.desk, settledBefore);
@@ -191,8 +190,8 @@ class LiveGateway implements Gateway {
     }
     if (this.phase !== "running") return { code: "STOPPED", message: "the gateway stops" };
     if (this.latch !== null) return { code: "LATCHED", message: `${this.latch.code}: ${this.latch.reason}` };
-    if (this.heartLost !== null) return { code: "HEARTBEAT_LOST", message: this.heartLost };
-    if (this.feedDown !== null) return { code: "USER_FEED_DOWN", message: this.feedDown };
+    const unheard = this.links.refusal();
+    if (unheard !== null) return unheard;
     if (this.resync.running) return { code: "RESYNCING", message: "orders and trades are being read again" };
     return modeForbids(this.options.entry.mode, postOnly);
   }
@@ -285,50 +284,6 @@ class LiveGateway implements Gateway {
     await this.close();
   }
 
-  private connect(): void {
-    const { openHeartbeat, openUserFeed } = this.options;
-    this.heart = openHeartbeat({
-      onAlive: () => {
-        if (this.heartLost === null) return;
-        this.heartLost = null;
-        this.alive.resolve();
-        this.resyncAfter("heartbeat");
-      },
-      onLost: (reason) => {
-        if (this.heartLost !== null) return;
-        this.heartLost = reason;
-        this.alarm("HEARTBEAT_LOST", reason);
-      },
-    });
-    this.feed = openUserFeed({
-      onInput: (input) => this.guard(() => this.keeper.take(input)),
-      onUp: () => {
-        this.feedDown = null;
-        this.up.resolve();
-        this.resyncAfter("user socket");
-      },
-      onDown: (reason) => {
-        if (this.feedDown === null) this.resync.lostAt(now(this.desk));
-        this.feedDown = reason;
-      },
-    });
-  }
-
-  private resyncAfter(reason: string): void {
-    if (this.phase === "running") this.resync.request(reason);
-  }
-
-  private async within(wait: Promise<void>, what: string): Promise<void> {
-    const stop = new AbortController();
-    const late = this.options.clock.sleep(this.desk.timing.connectMs as Ms, stop.signal).then(
-      () => true,
-      () => false,
-    );
-    const isLate = await Promise.race([wait.then(() => false), late]);
-    stop.abort();
-    if (isLate) throw incomplete(what);
-  }
-
   /** Waits for matched trades to become money or not, as long as that is worth waiting for. */
   private async settle(): Promise<void> {
     const { timing, options } = this.desk;
@@ -344,13 +299,7 @@ class LiveGateway implements Gateway {
   private async close(): Promise<void> {
     this.phase = "stopped";
     this.asker.close();
-    for (const part of [this.feed, this.heart]) {
-      try {
-        await part?.close();
-      } catch (error) {
-        this.options.log.warn("a part did not close well", { error: String(error) });
-      }
-    }
+    await this.links.close();
     this.options.journal.close();
   }
 

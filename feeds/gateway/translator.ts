@@ -4,31 +4,32 @@
  * becomes `account` events, on the careful side: a purchase takes cash at once and gives shares when confirmed, a sale
  * gives cash when confirmed.
  */
-import type { AccountEvent, AdoptedPosition, ExecutionEvent, OrderAcceptedEvent } from "../../core/events.ts";
+import type { AccountEvent, AdoptedPosition, ExecutionEvent } from "../../core/events.ts";
 import type { Outcome } from "../../core/market/instrument.ts";
 import { heldOf } from "../../core/orders/ledger.ts";
-import { blockedCash, blockedShares, isBlocking, sellableShares } from "../../core/orders/ledger_exposure.ts";
-import { isImmediate, matchedOf, missingTrades } from "../../core/orders/lifecycle_ask.ts";
+import { blockedShares, sellableShares } from "../../core/orders/ledger_exposure.ts";
+import { isImmediate, matchedOf } from "../../core/orders/lifecycle_ask.ts";
 import { isEnded } from "../../core/orders/lifecycle_table.ts";
-import type { Fill, LifeAction, LifeInput, TrackedOrder } from "../../core/orders/lifecycle_types.ts";
-import {
-  type Ms,
-  mulDivCeil,
-  notional,
-  notionalUp,
-  PRICE_ONE,
-  type Shares,
-  type Usdc,
-} from "../../core/units.ts";
+import type { Fill, LifeAction, LifeInput } from "../../core/orders/lifecycle_types.ts";
+import { type Ms, mulDivCeil, notional, PRICE_ONE, type Shares, type Usdc } from "../../core/units.ts";
 import type { WalletState } from "../journal/state.ts";
 import { type ForeignPosition, foreignToken } from "./types.ts";
+import {
+  endOf,
+  foreignCost,
+  isUnfinished,
+  reservedCash,
+  reservedShares,
+  statusOf,
+  type ToldStatus,
+} from "./words.ts";
 import type { ListedOrder } from "../polymarket/order_entry/types.ts";
 
 type FillAction = Extract<LifeAction, { type: "fill" }>;
 
 /** An order of this session as the engine knows it. */
 interface Told {
-  status: "sent" | "unknown" | OrderAcceptedEvent["status"];
+  status: ToldStatus;
   ended: boolean;
   /** Fills told and neither final nor undone. */
   readonly pending: Set<string>;
@@ -55,23 +56,6 @@ export interface Beginning {
   readonly foreignPositions: readonly ForeignPosition[];
   readonly foreignOrders: readonly ListedOrder[];
 }
-
-/** An order the engine must hold as open: it may still trade, or something of it is unexplained. */
-export const isUnfinished = (wallet: WalletState, order: TrackedOrder): boolean =>
-  isBlocking(order) || order.stale || missingTrades(wallet.life, order).length > 0 ||
-  order.state === "filled" && order.told === 0;
-
-/** As `blockedCash()`, and all of it while an ended order's amounts are not known ("order already matched" says none). */
-const reservedCash = (wallet: WalletState, order: TrackedOrder): number =>
-  isBlocking(order) || !isUnfinished(wallet, order) || order.terms.side === "sell"
-    ? blockedCash(order)
-    : Math.max(0, order.terms.costBound - order.toldCash);
-
-/** As `blockedShares()`, in the same way. */
-const reservedShares = (wallet: WalletState, order: TrackedOrder): number =>
-  isBlocking(order) || !isUnfinished(wallet, order) || order.terms.side === "buy"
-    ? blockedShares(order)
-    : Math.max(0, order.terms.size - order.told);
 
 export class Translator {
   private readonly session = new Map<string, Told>();
@@ -398,40 +382,3 @@ export class Translator {
 }
 
 const newChange = (): Change => ({ cash: 0, adopted: [], reasons: new Set() });
-
-/** What an open purchase of another program may still take. */
-export function foreignCost({ side, orderType, originalSize, matchedSize, price }: ListedOrder): number {
-  if (side === "sell") return 0;
-  const left = Math.max(0, originalSize - matchedSize);
-  const immediate = orderType === "FAK" || orderType === "FOK";
-  return immediate ? left : notionalUp(left as Shares, price as Parameters<typeof notionalUp>[1]);
-}
-
-/** What the engine should hold of an order's standing; a hold may become live, nothing becomes `sent` again. */
-function statusOf(order: TrackedOrder, before: Told["status"]): Told["status"] {
-  switch (order.state) {
-    case "created":
-    case "sent":
-    case "rejected":
-      return before;
-    case "unknown":
-      return "unknown";
-    case "delayed":
-      return "delayed";
-    case "filled":
-      return before === "live" ? "live" : "matched";
-    case "cancelled":
-    case "expired":
-      return matchedOf(order) > 0 && before !== "live" ? "matched" : before;
-    default:
-      return before === "matched" ? "matched" : "live";
-  }
-}
-
-function endOf(order: TrackedOrder): "filled" | "cancelled" | "killed" | "expired" | "market-closed" {
-  if (order.state === "filled" || order.state === "expired") return order.state;
-  if (/market.?resolved/i.test(order.reason ?? "")) return "market-closed";
-  if (!isImmediate(order.terms)) return "cancelled";
-  // A market order that got all it asked for is called cancelled for the rest of a cent.
-  return order.terms.size > 0 && order.told >= order.terms.size ? "filled" : "killed";
-}

@@ -331,11 +331,10 @@ export class FakeVenue {
       this.log.push(name);
       return this.readsFail ? Promise.reject(network()) : Promise.resolve().then(value);
     };
-    // deno-lint-ignore no-this-alias
-    const venue = this;
+    const modeNow = () => this.mode;
     return {
       get mode() {
-        return { mode: venue.mode, until: null, reason: venue.mode };
+        return { mode: modeNow(), until: null, reason: modeNow() };
       },
       submit: (body) => this.submit(body),
       cancel: (hashes) => {

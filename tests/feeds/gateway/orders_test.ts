@@ -159,7 +159,7 @@ Deno.test("a match without amounts keeps the order open until its trade is told"
 });
 
 Deno.test("old intents, unknown markets, off-tick prices and every closed mode are refused with a code and no row", async () => {
-  await withGateway(async ({ venue, gateway, account, journal, pump }) => {
+  await withGateway(({ venue, gateway, account, journal, pump }) => {
     const rows = journal.lastSeq;
     const refuse = (code: string, change: Parameters<typeof intent>[1] = {}) => {
       gateway.submit(intent(venue, change), venue.clock.now());
@@ -184,6 +184,7 @@ Deno.test("old intents, unknown markets, off-tick prices and every closed mode a
       VENUE_POST_ONLY: 1,
     });
     assert.ok(!venue.log.includes("submit"));
+    return Promise.resolve();
   });
 });
 
