@@ -81,7 +81,11 @@ export interface HttpCall {
 export interface HttpClient {
   /** Throws HttpError; resolves with the parsed body. */
   get(url: string, call?: HttpCall): Promise<unknown>;
-  /** One attempt only: a POST whose answer is lost may have worked. `undefined` sends no body. Throws HttpError. */
+  /**
+   * One attempt of ours: a POST whose answer is lost may have worked. Deno 2.9.6 itself may send it again when a reused
+   * connection dies under it, so nothing that must not happen twice goes this way (orders: `order_entry/wire.ts`).
+   * `undefined` sends no body. Throws HttpError.
+   */
   post(url: string, body: unknown, call?: HttpCall): Promise<unknown>;
 }
 
