@@ -2,8 +2,18 @@
  * Starting weights: orthogonal matrices (Saxe et al. 2014) times a gain, biases 0. Gains as PPO implementations use
  * them: sqrt 2 inside, 0.01 for the last layer of a policy (it starts near uniform), 1 for the last layer of a value.
  */
-import { nextGaussian, type Random } from "../../core/random.ts";
+import type { Random } from "../../core/random.ts";
 import type { Network } from "../kernel/kernel.ts";
+
+/**
+ * Twelve uniform numbers less six: bell-shaped, variance 1, and nothing but additions. A true normal number would need
+ * the engine's logarithm and cosine, and their last places would make starting weights differ between machines.
+ */
+function bell(random: Random): number {
+  let sum = -6;
+  for (let i = 0; i < 12; i++) sum += random();
+  return sum;
+}
 
 /** rows x columns, row after row, with orthonormal rows or columns (whichever are fewer), by Gram-Schmidt in f64. */
 export function orthogonal(random: Random, rows: number, columns: number): Float64Array {
@@ -11,7 +21,7 @@ export function orthogonal(random: Random, rows: number, columns: number): Float
   const length = Math.max(rows, columns);
   const vectors: Float64Array[] = [];
   while (vectors.length < count) {
-    const v = Float64Array.from({ length }, () => nextGaussian(random));
+    const v = Float64Array.from({ length }, () => bell(random));
     // Twice: once loses orthogonality to rounding when vectors are many.
     for (let pass = 0; pass < 2; pass++) {
       for (const other of vectors) {
