@@ -5,7 +5,7 @@ import { startVenue } from "../../fixtures/venue/venue.ts";
 const OWNER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 const EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B";
 
-Deno.test("an ordinary JSON-RPC client reads chain id, blocks, balances and approvals; transactions are refused", async () => {
+Deno.test("an ordinary JSON-RPC client reads chain id, blocks, balances and approvals; what is no transaction is refused", async () => {
   const venue = await startVenue({
     seed: 7,
     startMs: Date.UTC(2026, 10, 21, 9, 30),
@@ -32,7 +32,8 @@ Deno.test("an ordinary JSON-RPC client reads chain id, blocks, balances and appr
     ], provider);
     assert.equal(await ctf["balanceOf"]!(OWNER, 5n), 0n);
     assert.equal(await ctf["isApprovedForAll"]!(OWNER, EXCHANGE), true);
-    await assert.rejects(provider.send("eth_sendRawTransaction", ["0x00"]), /does not exist/);
+    await assert.rejects(provider.send("eth_sendRawTransaction", ["0x00"]), /rlp/);
+    await assert.rejects(provider.send("eth_mining", []), /does not exist/);
   } finally {
     provider.destroy();
     await venue.close();
