@@ -5,6 +5,7 @@ import { register as balance } from "./balance.ts";
 import { register as cancelAll } from "./cancel_all.ts";
 import { register as config } from "./config_command.ts";
 import { register as discover } from "./discover.ts";
+import { register as doctor } from "./doctor.ts";
 import { register as journal } from "./journal.ts";
 import { register as keys } from "./keys.ts";
 import { register as kill } from "./kill.ts";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Register[] = [
   tape,
   replay,
   backtest,
+  doctor,
   balance,
   positions,
   cancelAll,
