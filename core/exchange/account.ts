@@ -9,13 +9,15 @@ const add = (map: Map<string, number>, key: string, change: number): void => {
 };
 
 export class Account {
-  private readonly shares = new Map<string, number>();
+  private readonly shares: Map<string, number>;
   /** Bought and not settled: cannot be sold. */
   private readonly unsettledShares = new Map<string, number>();
   /** Proceeds of sales that are not settled: cannot be spent. */
   private unsettledCash = 0;
 
-  constructor(public cash: Usdc) {}
+  constructor(public cash: Usdc, holdings: ReadonlyMap<string, Shares> = new Map()) {
+    this.shares = new Map(holdings);
+  }
 
   sharesOf(token: string): number {
     return this.shares.get(token) ?? 0;

@@ -21,7 +21,7 @@ import type {
 import { ASK, BID, OrderBook } from "../market/book.ts";
 import { takerFee } from "../market/fees.ts";
 import type { Instrument, Outcome } from "../market/instrument.ts";
-import { floorTo, SIZE_STEP } from "../market/rounding.ts";
+import { SIZE_STEP } from "../market/rounding.ts";
 import { buyCost } from "../orders/order.ts";
 import type { ExchangePort } from "../session.ts";
 import { type Ms, type Price, PRICE_SCALE, type Shares, type Usdc } from "../units.ts";
@@ -29,7 +29,7 @@ import { Account } from "./account.ts";
 import type { Assumption } from "./assumption.ts";
 import { ABANDON_AFTER_MS } from "./end_of_window.ts";
 import { ImpactMarks } from "./impact.ts";
-import { PrintMemory, upTerms } from "./mint.ts";
+import { PrintMemory, type UpTerms, upTerms } from "./mint.ts";
 import { describeUnits, type ExchangeOptions, type ExchangeUnits, exchangeUnits } from "./options.ts";
 import {
   bookOf,
@@ -47,10 +47,10 @@ import {
 import { phaseAt } from "./phases.ts";
 import { enterQueue, levelStated } from "./queue.ts";
 import { makerRebate, RebateEstimate } from "./rebates.ts";
-import { meetPrint, type Met } from "./resting.ts";
+import { meetPrint, quotesMet } from "./resting.ts";
 import { Schedule } from "./schedule.ts";
 import type { Fate } from "./settlement.ts";
-import { cashOf, fillStep, type Taken, walkBook } from "./walk.ts";
+import { cashOf, fillStep, walkBook } from "./walk.ts";
 
 type BookMarketEvent = Extract<MarketEvent, { type: "book" | "bookDelta" | "tickSize" }>;
 
@@ -90,7 +90,7 @@ export class ExchangeModel implements ExchangePort {
 
   constructor(options: ExchangeOptions) {
     this.units = exchangeUnits(options);
-    this.account = new Account(options.bankroll);
+    this.account = new Account(options.bankroll, options.holdings);
   }
 
   /** Every assumption in force, for reports. */
@@ -199,6 +199,7 @@ export class ExchangeModel implements ExchangePort {
       upMarks: new ImpactMarks(),
       downMarks: new ImpactMarks(),
       prints: new PrintMemory(),
+      bookStamp: -Infinity,
       closed: false,
     };
     this.markets.set(instrument.conditionId, market);
@@ -226,21 +227,23 @@ export class ExchangeModel implements ExchangePort {
       if (mirror) otherMarks.clear();
       return;
     }
+    const stamp = event.tExchange;
+    if (stamp > market.bookStamp) market.bookStamp = stamp;
     if (event.type === "book") {
       if (event.tick !== undefined) market.instrument = { ...market.instrument, tick: event.tick };
       own.replace(event.bids, event.asks);
-      marks.afterSnapshot(impact, own);
+      marks.afterSnapshot(impact, own, stamp);
       if (mirror) other.replace(event.bids, event.asks, true);
-      if (mirror) otherMarks.afterSnapshot(impact, other);
+      if (mirror) otherMarks.afterSnapshot(impact, other, stamp);
     } else {
       own.applyDelta(event.changes, event.bestBid, event.bestAsk);
-      marks.afterDelta(impact, own, event.changes);
+      marks.afterDelta(impact, own, event.changes, stamp);
       if (mirror) other.applyDelta(event.changes, event.bestBid, event.bestAsk, true);
-      if (mirror) otherMarks.afterDelta(impact, other, event.changes, true);
+      if (mirror) otherMarks.afterDelta(impact, other, event.changes, stamp, true);
     }
     if (this.orders.size === 0) return;
-    this.restate(market, mirror ? null : event.token, event.type === "book", event.tReceive);
-    if (this.units.queue.quotesReach) this.crossResting(market, event.tReceive);
+    this.restate(market, mirror ? null : event.token, event.type === "book", stamp);
+    if (this.units.queue.quotesReach) this.crossResting(market, outcome, event.tReceive);
   }
 
   /** Tells the queue places of a token's resting orders (null: both tokens') what their levels show now. */
@@ -396,7 +399,7 @@ export class ExchangeModel implements ExchangePort {
     this.accepted(order, at, "matched");
     const fate = this.units.settlement.next();
     for (const { price, size } of fills) {
-      this.consume(order, { price, size });
+      this.consume(market, upTerms(intent.side, intent.outcome, price), size);
       this.execute(order, { price, size, at, liquidity: "taker", fate });
     }
     // What is below a hundredth of a share is not left to rest.
@@ -453,14 +456,11 @@ export class ExchangeModel implements ExchangePort {
     this.answer({ ...event, tExchange: at, tReceive: at }, order);
   }
 
-  /** Our fill's mark on both books: a bid for Up at p is an ask for Down at 1-p. */
-  private consume(order: ModelOrder, { price, size }: Taken): void {
-    const { market, intent } = order;
-    const side = intent.side === "buy" ? ASK : BID;
-    const other = side === ASK ? BID : ASK;
-    const onUp = intent.outcome === "up";
-    market.upMarks.take(market.up, onUp ? side : other, onUp ? price : PRICE_SCALE - price, size);
-    market.downMarks.take(market.down, onUp ? other : side, onUp ? PRICE_SCALE - price : price, size);
+  /** What a taker with these terms took leaves both books: an ask for Up at p is a bid for Down at 1-p. */
+  private consume(market: ModelMarket, { bid, upPrice }: UpTerms, size: number): void {
+    const { up, down, upMarks, downMarks, bookStamp } = market;
+    upMarks.take(up, bid ? ASK : BID, upPrice, size, bookStamp);
+    downMarks.take(down, bid ? BID : ASK, PRICE_SCALE - upPrice, size, bookStamp);
   }
 
   private resting(market: ModelMarket): ModelOrder[] {
@@ -471,20 +471,22 @@ export class ExchangeModel implements ExchangePort {
     return orders.sort(byPriority);
   }
 
-  /** The market quotes at or through a resting order: it has been reached. What we meet is met once, like a taker's. */
-  private crossResting(market: ModelMarket, at: Ms): void {
+  /**
+   * The market quotes at or through a resting order: it has been reached. What we meet is met once, like a taker's.
+   * Orders of both tokens are judged by the book that was just stated, so that the better price has its turn first.
+   */
+  private crossResting(market: ModelMarket, outcome: Outcome, at: Ms): void {
+    const book = outcome === "up" ? market.up : market.down;
+    if (!book.trusted || book.crossed) return;
     const orders = this.resting(market);
     if (orders.length === 0 || phaseAt(this.units.phases, at) === "restart") return;
     for (const order of orders) {
-      if (!isMarketable(order)) continue;
-      const { fills } = walkBook(bookOf(order), wantOf(order), this.units.step);
-      const step = fillStep(this.units.step, order.intent.limit);
-      for (const { price, size } of fills) {
-        const met = floorTo(Math.min(size, order.remaining), step) as Shares;
-        if (met <= 0) continue;
-        this.consume(order, { price, size: met });
-        this.fillResting(order, met, at);
+      let reached = 0;
+      for (const { upPrice, size } of quotesMet(this.units.step, book, outcome, order)) {
+        this.consume(market, { bid: order.terms.bid, upPrice }, size);
+        reached += size;
       }
+      if (reached > 0) this.fillResting(order, reached as Shares, at);
     }
   }
 
@@ -499,8 +501,8 @@ export class ExchangeModel implements ExchangePort {
     // A taker who sells Up, or buys Down, has met bids.
     const taker = upTerms(event.side, outcome, event.price);
     if (!own && market.prints.isTwin(outcome, taker.upPrice, event.size, event.tExchange)) return;
-    const print = { upPrice: taker.upPrice, hitsBids: !taker.bid, size: event.size, at: event.tReceive };
-    const met: Met[] = meetPrint(this.units, orders, print);
+    const print = { upPrice: taker.upPrice, hitsBids: !taker.bid, size: event.size, at: event.tExchange };
+    const met = meetPrint(this.units, orders, print);
     for (const { order, size } of met) this.fillResting(order, size, event.tReceive);
   }
 

@@ -15,7 +15,7 @@
  *
  * All of them assume that nobody reacts to our fill. Errs towards us for sizes that others would notice.
  */
-import { BID, type BookSide, type OrderBook } from "../market/book.ts";
+import { ASK, BID, type BookSide, type OrderBook } from "../market/book.ts";
 import { PRICE_SCALE } from "../units.ts";
 import type { Assumption } from "./assumption.ts";
 
@@ -56,52 +56,75 @@ const MODELS: Readonly<Record<ImpactName, ImpactModel>> = {
 };
 export const impactModel = (name: ImpactName): ImpactModel => MODELS[name];
 
-/** Marks on one token's book. Empty until we have traded: then every call is one comparison. */
+interface Mark {
+  /** Taken when older frames were the newest. */
+  old: number;
+  /** Taken since the market's newest frame had `stamp`. */
+  fresh: number;
+  stamp: number;
+}
+
+/**
+ * Marks on one token's book. Empty until we have traded: then every call is one comparison.
+ *
+ * The two tokens show one book in two frames. A frame whose stamp is not newer than what we traded on still tells of the
+ * state we traded on: it never ends a mark, so no share is met once on each token.
+ */
 export class ImpactMarks {
-  /** Taken shares by level; asks are kept at price + PRICE_SCALE + 1. */
-  private readonly taken = new Map<number, number>();
+  /** By level; asks are kept at price + PRICE_SCALE + 1. */
+  private readonly marks = new Map<number, Mark>();
 
-  private static key(side: BookSide, at: number): number {
-    return side === BID ? at : at + PRICE_SCALE + 1;
-  }
-
-  /** Our fill: the shares leave the book that we see. */
-  take(book: OrderBook, side: BookSide, at: number, size: number): void {
-    const key = ImpactMarks.key(side, at);
-    this.taken.set(key, (this.taken.get(key) ?? 0) + Math.min(size, book.sizeAt(side, at)));
+  /** Our fill: the shares leave the book that we see. `stamp` is that of the market's newest book frame. */
+  take(book: OrderBook, side: BookSide, at: number, size: number, stamp: number): void {
+    const key = side === BID ? at : at + PRICE_SCALE + 1;
+    const mark = this.marks.get(key);
+    if (mark === undefined) this.marks.set(key, { old: 0, fresh: size, stamp });
+    else if (stamp > mark.stamp) this.marks.set(key, { old: mark.old + mark.fresh, fresh: size, stamp });
+    else mark.fresh += size;
     book.consume(side, at, size);
   }
 
-  /** Call after the delta was applied; `mirrored` when it was the other token's. */
-  afterDelta(model: ImpactModel, book: OrderBook, changes: readonly number[], mirrored = false): void {
-    if (this.taken.size === 0) return;
+  /** Call after a delta of that stamp was applied; `mirrored` when it was the other token's. */
+  afterDelta(
+    model: ImpactModel,
+    book: OrderBook,
+    changes: readonly number[],
+    stamp: number,
+    mirrored = false,
+  ): void {
+    if (this.marks.size === 0) return;
     for (let i = 0; i + 2 < changes.length; i += 3) {
       const onBids = (changes[i] === BID) !== mirrored;
       const at = mirrored ? PRICE_SCALE - changes[i + 1]! : changes[i + 1]!;
-      this.renew(book, onBids ? at : at + PRICE_SCALE + 1, model.afterDelta);
+      this.renew(book, onBids ? at : at + PRICE_SCALE + 1, stamp, model.afterDelta);
     }
   }
 
-  /** Call after the snapshot was applied. */
-  afterSnapshot(model: ImpactModel, book: OrderBook): void {
-    if (this.taken.size === 0) return;
-    for (const key of [...this.taken.keys()]) this.renew(book, key, model.afterSnapshot);
+  /** Call after a snapshot of that stamp was applied. */
+  afterSnapshot(model: ImpactModel, book: OrderBook, stamp: number): void {
+    if (this.marks.size === 0) return;
+    for (const key of [...this.marks.keys()]) this.renew(book, key, stamp, model.afterSnapshot);
   }
 
-  private renew(book: OrderBook, key: number, rule: (taken: number, total: number) => number): void {
-    const taken = this.taken.get(key);
-    if (taken === undefined) return;
-    const side: BookSide = key <= PRICE_SCALE ? BID : 1;
+  private renew(book: OrderBook, key: number, stamp: number, rule: ImpactModel["afterDelta"]): void {
+    const mark = this.marks.get(key);
+    if (mark === undefined) return;
+    const side: BookSide = key <= PRICE_SCALE ? BID : ASK;
     const at = key <= PRICE_SCALE ? key : key - PRICE_SCALE - 1;
-    const left = rule(taken, book.sizeAt(side, at));
-    if (left <= 0) return void this.taken.delete(key);
-    this.taken.set(key, left);
+    const total = book.sizeAt(side, at);
+    const { old, fresh } = mark;
+    const left = stamp > mark.stamp
+      ? rule(old + fresh, total)
+      : stays((stamp === mark.stamp ? rule(old, total) : old) + fresh, total);
+    if (left <= 0) return void this.marks.delete(key);
+    mark.fresh = stamp > mark.stamp ? 0 : Math.min(fresh, left);
+    mark.old = left - mark.fresh;
     book.consume(side, at, left);
   }
 
   /** The book was dropped: what comes next is another book. */
   clear(): void {
-    if (this.taken.size > 0) this.taken.clear();
+    if (this.marks.size > 0) this.marks.clear();
   }
 }
 

@@ -1,5 +1,5 @@
 /** The exchange model's units, one of each, with their defaults. */
-import type { Usdc } from "../units.ts";
+import type { Shares, Usdc } from "../units.ts";
 import type { Assumption } from "./assumption.ts";
 import { describeEnd, type EndRule } from "./end_of_window.ts";
 import { describeHold, type HoldModel, marketHold } from "./hold.ts";
@@ -40,6 +40,8 @@ export interface ExchangeUnits {
 
 export interface ExchangeOptions extends Partial<ExchangeUnits> {
   readonly bankroll: Usdc;
+  /** Shares held at the start, by token. */
+  readonly holdings?: ReadonlyMap<string, Shares>;
 }
 
 /** The options with every default in place. */

@@ -17,6 +17,8 @@ export interface ModelMarket {
   readonly upMarks: ImpactMarks;
   readonly downMarks: ImpactMarks;
   readonly prints: PrintMemory;
+  /** Venue stamp of the newest book frame of either token. */
+  bookStamp: number;
   /** Takes no new orders. */
   closed: boolean;
 }
@@ -114,6 +116,9 @@ export const openBuyCost = (order: ModelOrder, fee: FeeSchedule): Usdc =>
     fee,
   );
 
-/** Price, then time: which of two resting orders of one side has its turn first. */
-export const byPriority = (a: ModelOrder, b: ModelOrder): number =>
-  (a.terms.bid ? b.terms.upPrice - a.terms.upPrice : a.terms.upPrice - b.terms.upPrice) || a.seq - b.seq;
+/** Bids before offers; among those of one side price, then time. */
+export function byPriority(a: ModelOrder, b: ModelOrder): number {
+  if (a.terms.bid !== b.terms.bid) return a.terms.bid ? -1 : 1;
+  const better = a.terms.bid ? b.terms.upPrice - a.terms.upPrice : a.terms.upPrice - b.terms.upPrice;
+  return better || a.seq - b.seq;
+}

@@ -84,9 +84,9 @@ export const queueModel = (name: QueueName): QueueModel => MODELS[name];
 
 /**
  * A trade and the change of its level are two frames, and either may come first. A fall of the displayed total is taken
- * for the trade's own when the trade is told within this time: counted as both it would move us forward twice.
+ * for the trade's own when their venue stamps are this close: counted as both it would move us forward twice.
  */
-export const TRADE_AFTER_LEVEL_MS = 1_000;
+export const TRADE_AFTER_LEVEL_MS = 50;
 
 /** A place behind `shown`; `known` false (no trusted book): behind whatever the next statement shows. */
 export const enterQueue = (shown: number, known: boolean): QueuePlace => ({
@@ -107,6 +107,7 @@ export function levelStated(
   anew: boolean,
 ): void {
   const fall = place.shown - total;
+  if (fall < 0) place.dropped = 0;
   if (fall > 0 && place.shown < Number.MAX_SAFE_INTEGER) {
     const traded = Math.min(fall, place.printed);
     place.printed -= traded;

@@ -206,7 +206,7 @@ Deno.test("GTC rests, fills as a maker without fee when crossed, and meets a dis
   d.show(deltaEvent(S + 800, UP, [[1, 0.50, 1], [1, 0.49, 2]]));
   assert.deepEqual(d.until(S + 900), [], "a crossed book proves nothing");
   d.show(deltaEvent(S + 900, UP, [[0, 0.49, 0]]));
-  assert.deepEqual(d.until(S + 1000), ["+950 o1 maker 2@0.5 fee 0", "+950 o1 maker 1@0.5 fee 0"]);
+  assert.deepEqual(d.until(S + 1000), ["+950 o1 maker 3@0.5 fee 0"]);
   assert.equal(d.exchange.cash, dollars(1000 - 3.5));
 });
 
