@@ -22,6 +22,8 @@ import {
   startLine,
 } from "./format.ts";
 
+const MAX_REST_BYTES = 1 << 26;
+
 /** One event that entered the engine and the lines of what left it. */
 export interface RecordedStep {
   /** Number of the event, from 0. */
@@ -141,8 +143,10 @@ async function judgeTear(
   warnings: SessionWarning[],
 ): Promise<void> {
   const where = `block ${at.blocks + 1}, byte ${tear.offset}`;
-  if (tear.kind === "damaged") throw damaged(path, at.lines + 1, `the bytes are wrong from ${where} on`);
-  if (manifest.record !== null || await hasBlockBehind(path, tear.offset)) {
+  const rest = await restOf(path, tear.offset);
+  // After a loss of power a file may end in zeros where bytes were promised and never written.
+  const unwritten = rest.every((byte) => byte === 0);
+  if (manifest.record !== null || (!unwritten && (tear.kind === "damaged" || hasBlockBehind(rest)))) {
     throw damaged(path, at.lines + 1, `it is cut, or its bytes are wrong, from ${where} on`);
   }
   warnings.push({
@@ -152,20 +156,25 @@ async function judgeTear(
   });
 }
 
-/** Whether another block begins after `offset`: then what stands there is no unfinished end. */
-async function hasBlockBehind(path: string, offset: number): Promise<boolean> {
+/** The bytes from `offset` on; an unfinished block is far below the bound. */
+async function restOf(path: string, offset: number): Promise<Uint8Array> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
-    const bytes = new Uint8Array(Math.min(size - offset, 1 << 26));
-    await file.read(bytes, 0, bytes.length, offset);
-    for (let i = bytes.indexOf(0x1f, 1); i > 0; i = bytes.indexOf(0x1f, i + 1)) {
-      if (isMemberFile(bytes.subarray(i, i + 32))) return true;
-    }
-    return false;
+    const bytes = new Uint8Array(Math.min(size - offset, MAX_REST_BYTES));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
+    return bytes.subarray(0, bytesRead);
   } finally {
     await file.close();
   }
+}
+
+/** Whether another block begins inside: then what stands there is no unfinished end. */
+function hasBlockBehind(bytes: Uint8Array): boolean {
+  for (let i = bytes.indexOf(0x1f, 1); i > 0; i = bytes.indexOf(0x1f, i + 1)) {
+    if (isMemberFile(bytes.subarray(i, i + 32))) return true;
+  }
+  return false;
 }
 
 function readBlock(path: string, manifest: SessionManifest, text: string, at: Position): RecordedStep[] {

@@ -104,6 +104,14 @@ Deno.test("a file that was cut anywhere is found after an orderly end, and after
       assert.ok(torn.outcome.events < whole.events && torn.outcome.events > whole.events * 0.5);
       assert.ok(torn.warnings.includes("FILE_TORN") && torn.warnings.includes("SESSION_UNFINISHED"));
     });
+    const zeros = (bytes: Uint8Array) => (bytes.fill(0, bytes.length - 5_000), bytes);
+    await withFile(events, zeros, async () => void await damageOf(open));
+    const padded = (bytes: Uint8Array) => new Uint8Array([...bytes, ...new Uint8Array(4_096)]);
+    await withFile(events, padded, async () => {
+      const { outcome, warnings: said } = await replayed(open);
+      assert.deepEqual([outcome.firstDifference, outcome.events], [null, whole.events]);
+      assert.ok(said.includes("FILE_TORN"));
+    });
     // A length that reaches over the end looks like a cut; the blocks behind it say that it is none.
     await withFile(events, (bytes) => (bytes[18] = 0xff, bytes), async () => void await damageOf(open));
     await withFile(events, (bytes) => bytes.subarray(0, 40), async () => void await damageOf(open));

@@ -118,7 +118,7 @@ Deno.test("answers of every kind are part of the record: unknown orders, undone 
         root,
         id: strategy,
         strategy,
-        groups: syntheticMarket({ seed: 11, minutes: 20 }),
+        groups: syntheticMarket({ seed: 11, minutes: 11 }),
         exchange: moodyExchange(5),
       });
       const { outcome, warnings } = await replayed(folder);
@@ -137,6 +137,30 @@ Deno.test("answers of every kind are part of the record: unknown orders, undone 
       ];
       assert.deepEqual(wanted.filter((type) => !types.has(type)), [], strategy);
     }
+  });
+});
+
+Deno.test("events out of order and frames of several events are recorded as the engine took them", async () => {
+  const groups = [...syntheticMarket({ seed: 8, minutes: 7, assets: ["btc"] })];
+  const late = groups.map((group, i) =>
+    i % 9 === 5 ? group.map((event) => ({ ...event, tReceive: (event.tReceive - 900) as Ms })) : group
+  );
+  await withFolder(async (root) => {
+    const { folder, recorder } = await stageSession({ root, id: "late", strategy: "random", groups: late });
+    assert.ok(recorder.session.outOfOrder > 100);
+    const { outcome } = await replayed(folder);
+    assert.deepEqual([outcome.firstDifference, outcome.decisionsHash], [null, recorder.decisions.hash]);
+    let last = 0;
+    let joined = 0;
+    const recording = await openSession(folder);
+    for await (const batch of recording.steps()) {
+      for (const { event, more } of batch) {
+        assert.ok(event.tReceive >= last);
+        last = event.tReceive;
+        if (more) joined++;
+      }
+    }
+    assert.ok(joined > 100);
   });
 });
 
