@@ -7,7 +7,7 @@ import {
   takeBudget,
   tokensOf,
 } from "../../../core/orders/buckets.ts";
-import { fieldsOf } from "../../../core/orders/lifecycle_reply.ts";
+import { fieldsOf, type WireReply } from "../../../core/orders/lifecycle_reply.ts";
 import { type Ms, ms } from "../../../core/units.ts";
 import type { Clock } from "../../clock.ts";
 import { HttpError } from "../../net/http.ts";
@@ -126,10 +126,14 @@ export class Gauge {
 
   /** Learns from an answer. `kind`: whose tokens it spoke of; `read` for the rest. */
   observe(kind: "orders" | "cancels" | "read", end: WireEnd): void {
-    const { clock, onMode, random } = this.options;
+    const { clock } = this.options;
     const wallMs = clock.monotonicUs() / 1000;
     if (!end.ok) {
       if (end.error.code !== "ABORTED") recordError(this.health, wallMs);
+      // The rest of the answer is lost; these statuses say enough.
+      if (kind === "orders" && (end.status === 425 || end.status === 429)) {
+        this.announce({ status: end.status, body: "" }, null);
+      }
       return;
     }
     const { doneUs, startUs } = end.stamps;
@@ -144,16 +148,25 @@ export class Gauge {
     this.headers(kind, end, now);
     // The bucket of cancels is not that of orders.
     if (kind === "cancels" && announced === "limited") return;
-    const before = this.memory.state;
-    this.memory = observeMode(this.memory, reply, { retryAfterMs: end.retryAfterMs, now, random });
+    this.announce(reply, end.retryAfterMs);
     if (kind === "orders" && end.status === 200 && fieldsOf(reply.body)["success"] === true) {
-      this.memory = observeTaken(this.memory, now);
+      this.move(observeTaken(this.memory, now));
     }
-    if (this.memory.state.mode !== before.mode) onMode?.(this.memory.state);
   }
 
   read() {
     return readHealth(this.health, this.options.clock.monotonicUs() / 1000);
+  }
+
+  private announce(reply: WireReply, retryAfterMs: number | null): void {
+    const { clock, random } = this.options;
+    this.move(observeMode(this.memory, reply, { retryAfterMs, now: clock.now(), random }));
+  }
+
+  private move(next: ModeMemory): void {
+    const changed = next.state.mode !== this.memory.state.mode;
+    this.memory = next;
+    if (changed) this.options.onMode?.(next.state);
   }
 
   private headers(kind: "orders" | "cancels", end: WireAnswer, now: Ms): void {

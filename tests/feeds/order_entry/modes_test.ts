@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { classifySubmit } from "../../../core/orders/lifecycle_reply.ts";
 import type { OrderEntry } from "../../../feeds/polymarket/order_entry/types.ts";
-import { answer, type Desk, type Ready, withDesk, withScript } from "./desk.ts";
+import { type Act, answer, type Desk, type Ready, withDesk, withScript } from "./desk.ts";
+import { httpProxy } from "../net/proxies.ts";
 
 async function codeOf(entry: OrderEntry, { body, hash }: Ready, postOnly = false): Promise<string> {
   const call = entry.submit(body, { postOnly });
@@ -140,6 +141,14 @@ Deno.test("429 to a cancel keeps cancels back, but never a cancel-all", async ()
   });
 });
 
+Deno.test("429 to a cancel says nothing of orders while the venue names no empty budget", async () => {
+  const limited = answer(429, "{}", { "retry-after": "7" });
+  await withScript(() => limited, async ({ entry }) => {
+    await entry.cancel(["0x1"]);
+    assert.equal(entry.mode.mode, "normal");
+  });
+});
+
 Deno.test("425 without Retry-After doubles its wait up to 30 s, once for orders under way together", async () => {
   await withScript(() => answer(425, '{"error":"service not ready"}'), async ({ entry, time }) => {
     const ready = { body: "{}", hash: "0x1" };
@@ -182,4 +191,29 @@ Deno.test("a storm of 503 shows in the kill switch's count and opens no mode", a
     assert.equal(desk.entry.health().errorsLastMinute, 5);
     assert.equal(desk.entry.mode.mode, "normal");
   });
+});
+
+Deno.test("a restart is understood from an answer that is cut off after its status", async () => {
+  const cut: Act = { say: 'HTTP/1.1 425 Too Early\r\ncontent-length: 90\r\n\r\n{"err', then: "close" };
+  await withScript(() => cut, async ({ entry }) => {
+    const ready = { body: "{}", hash: "0x1" };
+    assert.equal(await codeOf(entry, ready), "unknown");
+    assert.equal(await codeOf(entry, ready), "not sent: VENUE_RESTARTING");
+  });
+});
+
+Deno.test("the pool of order entry goes through a proxy, and a proxy that refuses us is named as such", async () => {
+  const proxy = httpProxy({ username: "user", password: "secret-of-the-proxy" });
+  try {
+    await withDesk({}, async (desk) => {
+      const entry = desk.open({ proxy: proxy.url.replace("//", "//user:secret-of-the-proxy@") });
+      assert.equal(await entry.warm(), 3);
+      assert.equal(await codeOf(entry, plain(desk)), "accepted");
+      const refused = desk.open({ proxy: proxy.url, retries: 0 });
+      await assert.rejects(refused.apiKeys(), { code: "PROXY_FAILED" });
+      assert.equal(await codeOf(refused, plain(desk)), "unknown");
+    });
+  } finally {
+    await proxy.close();
+  }
 });

@@ -168,7 +168,11 @@ function gaugeOf(open: () => number) {
 }
 
 Deno.test("whatever was sent before, every order that is open can be cancelled at once, one way or the other", () => {
-  const steps = fc.array(fc.tuple(fc.constantFrom("order", "wait"), fc.nat(300)), { maxLength: 400 });
+  const steps = fc.array(fc.tuple(fc.constantFrom("order", "wait"), fc.nat(300)), {
+    minLength: 100,
+    maxLength: 400,
+    size: "max",
+  });
   fc.assert(fc.property(steps, fc.boolean(), (list, wide) => {
     let open = 0;
     const { gauge, time } = gaugeOf(() => open);
