@@ -12,6 +12,7 @@ import { type FolderContent, type FoundRecording, LAYOUTS } from "../feeds/tape/
 import { openTape } from "../feeds/tape/reader.ts";
 import { RecordingIndex } from "../feeds/tape/recording_index.ts";
 import { readTail, repairTape } from "../feeds/tape/repair.ts";
+import { type CsvCopy, exportParquet, parquetAsCsv } from "../feeds/tape/parquet.ts";
 import { verifyTape } from "../feeds/tape/verify.ts";
 import { assertWritable } from "../feeds/tape/writer.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
@@ -68,9 +69,9 @@ export function register(program: Command): void {
   );
   attach(
     tape.command("export")
-      .description("write a tape as one CSV (a row per event) or as plain JSON lines")
+      .description("write a tape as one CSV or Parquet file (a row per event) or as plain JSON lines")
       .argument("<tape>", "tape folder")
-      .option("--format <format>", "csv or jsonl", "csv")
+      .option("--format <format>", "csv, jsonl or parquet (run by `deno task parquet`)", "csv")
       .requiredOption("--out <file>", "file to write; compressed when it ends in .gz")
       .option("--force", "replace the file if it exists")
       .addHelpText("after", examples(["tape export tapes/btc5m-books --format csv --out books.csv.gz"])),
@@ -236,19 +237,57 @@ async function importAction(
 ): Promise<CommandResult> {
   const layout = typeof options["layout"] === "string" ? options["layout"] : undefined;
   const assumeSize = parseShares(String(options["assumeSize"]));
-  const force = options["force"] === true;
+  const explicit = options["references"];
+  const folders = typeof explicit === "string" ? [explicit] : null;
+  const copies: CsvCopy[] = [];
+  try {
+    const sources: Source[] = [];
+    for (const path of paths) {
+      const copy = await parquetAsCsv(path, join(ctx.dataDir, "cache"));
+      if (copy !== null) copies.push(copy);
+      sources.push({ path: copy?.path ?? path, beside: dirname(path) });
+    }
+    const settings = { layout, assumeSize, force: options["force"] === true, folders };
+    return await importSources(ctx, sources, String(options["out"]), settings);
+  } finally {
+    for (const copy of copies) await copy.remove();
+  }
+}
+
+interface Source {
+  readonly path: string;
+  /** The folder in which a person would look for its reference data. */
+  readonly beside: string;
+}
+
+interface ImportSettings {
+  readonly layout: string | undefined;
+  readonly assumeSize: number;
+  readonly force: boolean;
+  /** Where reference prices are; null: beside the recordings. */
+  readonly folders: readonly string[] | null;
+}
+
+async function importSources(
+  ctx: CommandContext,
+  sources: readonly Source[],
+  out: string,
+  { layout, assumeSize, force, folders }: ImportSettings,
+): Promise<CommandResult> {
   const contents: FolderContent[] = [];
-  for (const path of paths) {
+  for (const { path } of sources) {
     const found = await surveyPath(path, layout);
     const known = found.flatMap((c) => [...c.recordings, ...c.references.filter((r) => r.kind !== "notes")]);
     if (known.length === 0) throw notARecording(path, found);
     contents.push(...found);
   }
-  const jobs = planJobs(contents, String(options["out"]));
+  const jobs = planJobs(contents, out);
   for (const { out } of jobs) await assertWritable(out, force);
-  const explicit = options["references"];
-  const folders = typeof explicit === "string" ? [explicit] : jobs.map((j) => dirname(j.found.folder.path));
-  const references = await findReferences([...new Set(folders)]);
+  const beside = [
+    ...sources.map((source) => source.beside),
+    ...jobs.map((j) => dirname(j.found.folder.path)),
+  ];
+  const references = await findReferences([...new Set(folders ?? beside)]);
   const imported = await runJobs(ctx, jobs, references, { assumeSize, force });
   const referenceFolders = referenceData(contents);
   const unknown = contents.flatMap((c) => c.unknown.map((f) => f.path));
@@ -390,10 +429,10 @@ async function exportAction(
   options: Record<string, unknown>,
 ): Promise<CommandResult> {
   const format = options["format"];
-  if (format !== "csv" && format !== "jsonl") {
+  if (format !== "csv" && format !== "jsonl" && format !== "parquet") {
     throw new OperationError({
       code: "USAGE",
-      message: `Cannot export as ${String(format)}: --format is csv or jsonl`,
+      message: `Cannot export as ${String(format)}: --format is csv, jsonl or parquet`,
       exit: 2,
     });
   }
@@ -401,15 +440,17 @@ async function exportAction(
   const out = String(options["out"]);
   const tape = await openTape(path);
   const progress = ctx.progress("export");
+  const common = {
+    out,
+    force: options["force"] === true,
+    decode: tapeDecoder().decode,
+    signal: ctx.signal,
+    onProgress: (done: number) => progress.update(done, tape.manifest.events, out),
+  };
   try {
-    const { lines } = await exportTape(tape, {
-      format,
-      out,
-      force: options["force"] === true,
-      decode: tapeDecoder().decode,
-      signal: ctx.signal,
-      onProgress: (done) => progress.update(done, tape.manifest.events, out),
-    });
+    const { lines } = format === "parquet"
+      ? await exportParquet(tape, common)
+      : await exportTape(tape, { ...common, format });
     for (const warning of tape.warnings) ctx.warn(warning);
     const { unrecognised } = tape.counts;
     return {

@@ -232,6 +232,6 @@ Deno.test("every dependency is used by the source and has its reason in README.m
     const isUsed = [...used].some((specifier) => specifier === bare || specifier.startsWith(`${bare}/`));
     assert.ok(isUsed, `${name} is imported nowhere`);
     assert.ok(readme.includes(`\`${bare}\``), `README.md gives no reason for ${bare}`);
-    assert.match(target, /@\d+\.\d+\.\d+\/?$/, `${name} has no exact version`);
+    assert.match(target, /@\d+\.\d+\.\d+(-[\w.]+)?\/?$/, `${name} has no exact version`);
   }
 });

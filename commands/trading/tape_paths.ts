@@ -1,7 +1,9 @@
 /** From the paths a person gives to tapes: a tape, a folder of tapes, or a recording that is imported on the fly. */
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { OperationError } from "../../core/errors.ts";
 import { importFound, notARecording, surveyPath } from "../../feeds/tape/import.ts";
+import { findReferences } from "../../feeds/tape/importers/references.ts";
+import { parquetAsCsv } from "../../feeds/tape/parquet.ts";
 import { isTape } from "../../feeds/tape/reader.ts";
 import type { CommandContext } from "../command.ts";
 
@@ -48,7 +50,10 @@ export async function resolveTapes(ctx: CommandContext, paths: readonly string[]
         tapes.push(...known.map((tape) => ({ path: tape, name: basename(tape) })));
         continue;
       }
-      const contents = await surveyPath(path);
+      const copy = await parquetAsCsv(path, temporary);
+      const contents = await surveyPath(copy?.path ?? path);
+      // Reference prices lie beside the recording, not beside its copy.
+      const references = copy === null ? {} : { references: await findReferences([dirname(path)]) };
       const recordings = contents.flatMap((content) => content.recordings);
       if (recordings.length === 0) throw notARecording(path, contents);
       for (const recording of recordings) {
@@ -58,6 +63,7 @@ export async function resolveTapes(ctx: CommandContext, paths: readonly string[]
         try {
           await importFound(recording, {
             out,
+            ...references,
             signal: ctx.signal,
             onProgress: (events) => progress.update(events, 0, "events"),
           });

@@ -32,7 +32,8 @@ export const CSV_COLUMNS = [
   "source",
 ] as const;
 type Column = typeof CSV_COLUMNS[number];
-type CsvRow = Partial<Record<Column, string | number>>;
+/** What one event says in those columns. */
+export type CsvRow = Partial<Record<Column, string | number>>;
 
 interface TokenName {
   readonly slug: string;
@@ -159,15 +160,17 @@ function learn(event: MarketEvent, names: Names): void {
 
 const quoted = (value: string): string => /[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 
-/** One CSV line without its end. A raw frame tells its feed only. */
+/** The columns of one entry. A raw frame tells its feed only. `names` learns from the windows passing by. */
+export function rowOf(entry: TapeEntry, names: Names): CsvRow {
+  if (isRawFrame(entry)) return { type: "raw", source: entry.feed, t_receive_ms: entry.tReceive };
+  learn(entry, names);
+  const { type, tExchange, tReceive } = entry;
+  return { t_exchange_ms: tExchange, type, ...contentOf(entry, names), t_receive_ms: tReceive };
+}
+
+/** One CSV line without its end. */
 export function csvLine(entry: TapeEntry, names: Names): string {
-  let row: CsvRow;
-  if (isRawFrame(entry)) row = { type: "raw", source: entry.feed };
-  else {
-    learn(entry, names);
-    row = { t_exchange_ms: entry.tExchange, type: entry.type, ...contentOf(entry, names) };
-  }
-  row.t_receive_ms = entry.tReceive;
+  const row = rowOf(entry, names);
   return CSV_COLUMNS.map((c) => quoted(String(row[c] ?? ""))).join(",");
 }
 
