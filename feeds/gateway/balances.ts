@@ -187,11 +187,26 @@ export class BalanceCheck {
     // Something moved while we read: the figures belong to different moments.
     if (desk.keeper.inputsOfVenue !== inputs || !isQuiet(desk)) return;
     this.checks++;
+    for (const [token, shares] of reading.shares) {
+      // Nothing of it is in the wallet: no more to be asked for.
+      if (shares === 0 && expectedShares(desk, token) === 0) desk.foreignTokens.delete(token);
+    }
     for (const { payout, conditionId, token } of takeRedemptions(desk, reading, tokens)) {
       desk.keeper.note("note", { type: "redeemed", token, payout });
       if (this.settledBefore.has(conditionId!)) desk.keeper.tellTransfer(payout, "redeemed");
     }
     this.judge(reading, tokens);
+  }
+
+  /** Shares of a token that others trade too may come and go, as long as our own are there. */
+  private takeForeign({ token, ledger, venue }: Difference): boolean {
+    const { foreignTokens, foreignShares, keeper } = this.desk;
+    if (token === null || !foreignTokens.has(token)) return false;
+    const own = ledger - (foreignShares.get(token) ?? 0);
+    if (venue < own) return false;
+    foreignShares.set(token, venue - own);
+    keeper.note("note", { type: "foreign-shares", token, shares: venue - own });
+    return true;
   }
 
   private judge(reading: Reading, tokens: ReadonlyMap<string, TokenFacts>): void {
@@ -202,6 +217,7 @@ export class BalanceCheck {
       const key = `${token} ${ledger} ${venue}`;
       seen.add(key);
       if (!this.suspects.has(key) || this.alarmed.has(key)) continue;
+      if (this.takeForeign(difference)) continue;
       this.alarmed.add(key);
       desk.keeper.note("note", { ...difference, type: "position-mismatch" });
       desk.alarm("POSITION_MISMATCH", `the ledger has ${ledger} millionths of ${token}, the venue ${venue}`);

@@ -16,6 +16,9 @@ export interface TokenFacts {
   readonly outcome: Outcome;
 }
 
+/** More than that and the oldest is forgotten. */
+const MAX_FOREIGN_TOKENS = 1_000;
+
 export interface Desk {
   readonly options: GatewayOptions;
   readonly timing: GatewayTiming;
@@ -77,6 +80,9 @@ export function noteForeignTokens(desk: Desk, { report, conditionId, outcome, pa
   for (const token of new Set(tokens)) {
     const known = desk.markets.ofToken(token);
     const guess = token === report.token ? told : told === "up" ? "down" : "up";
+    if (desk.foreignTokens.size >= MAX_FOREIGN_TOKENS) {
+      desk.foreignTokens.delete(desk.foreignTokens.keys().next().value!);
+    }
     desk.foreignTokens.set(token, {
       conditionId,
       outcome: known === undefined ? guess : token === known.upToken ? "up" : "down",

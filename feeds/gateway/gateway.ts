@@ -156,7 +156,7 @@ class LiveGateway implements Gateway {
   observe(event: MarketEvent): void {
     const token = this.desk.markets.observe(event);
     if (token !== null) this.sender.dropLadders(token);
-    if (event.type === "resolved" && event.source !== "inferred") {
+    if (event.type === "resolved" && event.source === "venue") {
       this.keeper.resolved(event.conditionId, event.winner);
     }
     if (event.type === "clock") this.tick();
@@ -268,11 +268,14 @@ class LiveGateway implements Gateway {
 
   async abort(reason: string): Promise<void> {
     if (this.phase === "stopped") return;
+    const traded = this.phase === "running" || this.phase === "stopping";
     this.phase = "stopping";
     this.bug ??= reason;
     this.resync.close();
     try {
-      await this.options.entry.cancelAll();
+      if (traded) await this.options.entry.cancelAll();
+      // A start that failed has sent nothing; what others have on this key is theirs.
+      else await this.cancelKnown();
     } catch (error) {
       this.options.log.warn("cancel-all failed while aborting", { error: String(error) });
     }
@@ -301,6 +304,11 @@ class LiveGateway implements Gateway {
     this.asker.close();
     await this.links.close();
     this.options.journal.close();
+  }
+
+  private async cancelKnown(): Promise<void> {
+    const hashes = [...this.wallet.life.orders.values()].filter(mayRest).map(({ terms }) => terms.hash);
+    if (hashes.length > 0) await this.options.entry.cancel(hashes);
   }
 
   private cancelOpen(): void {

@@ -233,7 +233,10 @@ export interface Gateway extends ExchangePort {
   trip(reason: Pick<LatchMark, "code" | "reason" | "who">): Promise<void>;
   /** Cancels our orders, proves that none is open, waits for trades to settle, closes what it opened and the journal. */
   stop(): Promise<StopReport>;
-  /** After a broken invariant: everything of the API key is cancelled, once, and the journal is closed. Never throws. */
+  /**
+   * After a broken invariant: everything of the API key is cancelled, once, and the journal is closed. After a start that
+   * failed only orders of the journal are. Never throws.
+   */
   abort(reason: string): Promise<void>;
   /** Why an order would be refused now; null when it would not. */
   refusal(): { readonly code: string; readonly message: string } | null;
