@@ -114,8 +114,9 @@ class LiveGateway implements Gateway {
   }
 
   get state(): GatewayState {
+    if (this.bug !== null) return "broken";
     if (this.phase === "stopping" || this.phase === "stopped") return this.phase;
-    if (this.keeper.broken !== null || this.bug !== null) return "broken";
+    if (this.keeper.broken !== null) return "broken";
     if (this.latch !== null) return "latched";
     if (this.phase !== "running") return "new";
     return this.resync.running ? "resyncing" : "running";
@@ -241,6 +242,7 @@ class LiveGateway implements Gateway {
   }
 
   async stop(): Promise<StopReport> {
+    if (this.phase === "stopped") return this.reportOf(this.restingHashes(), false);
     const started = this.phase === "running";
     this.phase = "stopping";
     this.resync.close();
@@ -248,12 +250,7 @@ class LiveGateway implements Gateway {
       ? await cancelOurs(this.desk, () => this.sender.awaited)
       : { open: [], proved: false };
     if (started) await this.settle();
-    const report: StopReport = {
-      openAfter: open,
-      proved,
-      unsettled: unsettledTrades(this.desk),
-      unknown: unknownHashes(this.desk),
-    };
+    const report = this.reportOf(open, proved);
     const { openAfter, unsettled, unknown } = report;
     this.keeper.note("note", {
       type: "stop",
@@ -306,15 +303,26 @@ class LiveGateway implements Gateway {
     this.options.journal.close();
   }
 
+  private restingHashes(): string[] {
+    return [...this.wallet.life.orders.values()].filter(mayRest).map(({ terms }) => terms.hash);
+  }
+
+  private reportOf(openAfter: readonly string[], proved: boolean): StopReport {
+    return {
+      openAfter,
+      proved,
+      unsettled: unsettledTrades(this.desk),
+      unknown: unknownHashes(this.desk),
+    };
+  }
+
   private async cancelKnown(): Promise<void> {
-    const hashes = [...this.wallet.life.orders.values()].filter(mayRest).map(({ terms }) => terms.hash);
+    const hashes = this.restingHashes();
     if (hashes.length > 0) await this.options.entry.cancel(hashes);
   }
 
   private cancelOpen(): void {
-    for (const order of [...this.wallet.life.orders.values()]) {
-      if (mayRest(order)) this.asker.cancel(order.terms.hash);
-    }
+    for (const hash of this.restingHashes()) this.asker.cancel(hash);
   }
 
   private readLatchFile(): void {

@@ -216,7 +216,7 @@ Deno.test("an invariant that breaks while an answer is taken ends in cancel-all 
     // Two trades of more money than an integer holds.
     for (const id of ["b1", "b2"]) venue.feed!.onInput({ type: "trade", at, trade: { ...bad, id } as never });
     await settle();
-    assert.equal(gateway.state, "stopped");
+    assert.equal(gateway.state, "broken");
     assert.ok(venue.log.includes("cancelAll"));
     assert.ok(codes(stage).includes("GATEWAY_BROKEN"));
     assert.deepEqual(venue.openHashes(), []);
@@ -229,7 +229,7 @@ Deno.test("a session that throws while it is pumped stops the gateway", async ()
     boom = true;
     gateway.submit(intent(venue, { spend: 5_000_000 as Usdc, maxAge: 1_000 as Ms }), venue.clock.now());
     await settle();
-    assert.equal(gateway.state, "stopped");
+    assert.equal(gateway.state, "broken");
   }, {
     onReady: () => {
       if (boom) throw new Error("bug");

@@ -342,7 +342,8 @@ Deno.test("abort() cancels everything at once and closes the journal", async () 
     await settle();
     await gateway.abort("an invariant broke");
     assert.ok(venue.log.includes("cancelAll"));
-    assert.equal(gateway.state, "stopped");
+    assert.equal(gateway.state, "broken");
+    assert.equal(gateway.refusal()?.code, "GATEWAY_BROKEN");
     assert.deepEqual(venue.openHashes(), []);
   });
 });

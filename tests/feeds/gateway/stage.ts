@@ -215,7 +215,7 @@ export async function withGateway(
     } finally {
       venue.readsFail = false;
       venue.confirmAll();
-      if (stage.gateway.state !== "stopped") await stage.during(stage.gateway.stop());
+      if (!["stopped", "broken"].includes(stage.gateway.state)) await stage.during(stage.gateway.stop());
     }
   });
 }
