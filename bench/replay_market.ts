@@ -71,7 +71,11 @@ function eventsOf(market: Market, shown: Map<string, Shown>): MarketEvent[][] {
     const print = { type: "oraclePrice", ...stamps, asset: "btc", provider: "chainlink", value } as const;
     frames.push([{ ...print, kind: "spot", exact: value.toFixed(8) }]);
   }
-  for (const window of market.windows.values()) windowEvents(market, window, shown, stamps, frames);
+  for (const window of market.windows.values()) {
+    // The next hour's windows would be traded in their first seconds, and never resolved: the next turn has its own.
+    if (window.listing.startMs >= START_MS + HOUR_MS) continue;
+    windowEvents(market, window, shown, stamps, frames);
+  }
   return frames;
 }
 
@@ -156,11 +160,13 @@ export async function makeHour(all: string, books: string): Promise<void> {
     ...{ seed: 7, startMs: START_MS, assets: ["btc"], durations: ["5m", "15m"], lagMs: 1500, signal: 0.15 },
   });
   const shown = new Map<string, Shown>();
-  const feed = { type: "feedState", tExchange: ms(START_MS), tReceive: ms(START_MS), detail: "" } as const;
+  // After the last event of the turn before, which is the step of the full hour.
+  const at = ms(START_MS + 2 * RECEIVED_AFTER_MS);
+  const feed = { type: "feedState", tExchange: at, tReceive: at, detail: "" } as const;
   for (const name of ["polymarket.market", "polymarket.prices", "binance.futures.public"] as const) {
     frames.push([{ ...feed, feed: name, state: "live" }]);
   }
-  while (market.nowMs < START_MS + HOUR_MS - STEP_MS) {
+  while (market.nowMs < START_MS + HOUR_MS) {
     stepMarket(market);
     frames.push(...eventsOf(market, shown));
   }

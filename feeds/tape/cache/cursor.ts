@@ -102,6 +102,8 @@ export class BlockCursor {
   private shorts = new Uint16Array(0);
   /** Sizes of the block in millionths, whatever unit they were stored in. */
   private sizes = new Float64Array(0);
+  /** Memory for sizes that were stored scaled, kept from block to block. */
+  private scaled = new Float64Array(0);
   private tokens: readonly string[] = [];
   private exacts: readonly string[] = [];
   private rare: readonly unknown[] = [];
@@ -184,7 +186,8 @@ export class BlockCursor {
       return;
     }
     const scaled = new Uint32Array(buffer, byteOffset + at, count);
-    const sizes = new Float64Array(count);
+    if (this.scaled.length < count) this.scaled = new Float64Array(count);
+    const sizes = this.scaled;
     for (let i = 0; i < count; i++) sizes[i] = scaled[i]! * unit;
     this.sizes = sizes;
   }
