@@ -173,7 +173,7 @@ Deno.test("the geoblock's page is a rejection of the order and an error to reads
 });
 
 Deno.test("an order that times out at the venue is unknown, and its hash tells whether it landed", async () => {
-  await withDesk({ entry: { deadlines: { submitMs: 250 } } }, async (desk) => {
+  await withDesk({ entry: { deadlines: { submitMs: 600 } } }, async (desk) => {
     for (const landed of [true, false]) {
       await desk.control({ action: "order-timeout", landed, answer: "none", count: 1 });
       const ready = plain(desk);

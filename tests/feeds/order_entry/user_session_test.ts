@@ -151,8 +151,9 @@ Deno.test("an order that was heard of is no reason to doubt, whichever came firs
       session.noteActivityExpected(second.hash, second.since);
       await until("heard", () => inputs.length === 2);
       desk.advance(1000);
-      await place(desk);
-      await until("heard", () => inputs.length === 3);
+      // The timer that judges goes round every 25 ms.
+      const judgedMs = performance.now() + 80;
+      while (performance.now() < judgedMs) await desk.entry.lookup(second.hash);
       assert.deepEqual([told, session.silences], [["up"], 0]);
     });
   });
