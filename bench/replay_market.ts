@@ -138,7 +138,8 @@ function windowEvents(
 const isBook = (event: MarketEvent): boolean =>
   event.type === "window" || event.type === "book" || event.type === "bookDelta";
 
-async function writeCache(path: string, frames: Iterable<MarketEvent[]>): Promise<void> {
+/** Writes frames as a cache that belongs to no tape. */
+export async function writeFrames(path: string, frames: Iterable<MarketEvent[]>): Promise<void> {
   const writer = await CacheWriter.create(path);
   const encoder = new BlockEncoder();
   for (const frame of frames) {
@@ -153,8 +154,8 @@ async function writeCache(path: string, frames: Iterable<MarketEvent[]>): Promis
   await writer.finish({ key: zero, content: zero, code: zero, tape: "synthetic", counts });
 }
 
-/** Makes the hour, whole and books only. The same seed gives the same bytes. */
-export async function makeHour(all: string, books: string): Promise<void> {
+/** The frames of the market's first `spanMs` (at most an hour): the same ones every time. */
+export function marketFrames(spanMs: number): MarketEvent[][] {
   const frames: MarketEvent[][] = [];
   const market = createMarket({
     ...{ seed: 7, startMs: START_MS, assets: ["btc"], durations: ["5m", "15m"], lagMs: 1500, signal: 0.15 },
@@ -166,12 +167,18 @@ export async function makeHour(all: string, books: string): Promise<void> {
   for (const name of ["polymarket.market", "polymarket.prices", "binance.futures.public"] as const) {
     frames.push([{ ...feed, feed: name, state: "live" }]);
   }
-  while (market.nowMs < START_MS + HOUR_MS) {
+  while (market.nowMs < START_MS + Math.min(spanMs, HOUR_MS)) {
     stepMarket(market);
-    frames.push(...eventsOf(market, shown));
+    for (const frame of eventsOf(market, shown)) frames.push(frame);
   }
-  await writeCache(all, frames);
-  await writeCache(books, frames.map((frame) => frame.filter(isBook)));
+  return frames;
+}
+
+/** Writes the hour's caches, whole and books only. */
+export async function makeHour(all: string, books: string): Promise<void> {
+  const frames = marketFrames(HOUR_MS);
+  await writeFrames(all, frames);
+  await writeFrames(books, frames.map((frame) => frame.filter(isBook)));
 }
 
 /** Names of one turn of the loop: windows of another hour are other windows. */

@@ -9,7 +9,7 @@ import { type Ms, ms } from "./units.ts";
 
 /** Where intents go and answers come from: the simulated exchange, or a gateway to the real one. */
 export interface ExchangePort {
-  /** Sees every market event before the engine does. */
+  /** Sees every market event before the engine does; the event may be overwritten by the next, so nothing of it is kept. */
   observe(event: MarketEvent): void;
   /** Answers that are known at `now`, oldest first; called until there are none. */
   advance(now: Ms): readonly ExecutionEvent[];
