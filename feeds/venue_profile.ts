@@ -22,6 +22,8 @@ export interface VenueProfile {
   readonly deribitSocket: string;
   /** Polygon JSON-RPC endpoints, asked in this order. */
   readonly polygon: readonly string[];
+  /** Base of the relayer (`/submit`, `/deployed`, `/v1/account/transactions/...`). */
+  readonly relayer: string;
 }
 
 /** Production hosts (protocol dossiers of 2026-11-21). Spot uses the unrestricted market-data mirrors. */
@@ -40,6 +42,7 @@ export const POLYMARKET: VenueProfile = {
   deribitRest: "https://www.deribit.com",
   deribitSocket: "wss://www.deribit.com/ws/api/v2",
   polygon: ["https://polygon.drpc.org", "https://polygon-bor-rpc.publicnode.com"],
+  relayer: "https://relayer-v2.polymarket.com",
 };
 
 export const SIM_DEFAULT_PORT = 8787;
@@ -63,5 +66,6 @@ export function simProfile(port: number, host = "127.0.0.1"): VenueProfile {
     deribitRest: `${http}/deribit`,
     deribitSocket: `${ws}/deribit/ws/api/v2`,
     polygon: [`${http}/polygon`],
+    relayer: `${http}/relayer`,
   };
 }
