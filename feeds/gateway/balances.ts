@@ -4,12 +4,12 @@
  */
 import type { Outcome } from "../../core/market/instrument.ts";
 import { type Entry, type EntryPart, heldOf } from "../../core/orders/ledger.ts";
-import { isBlocking } from "../../core/orders/ledger_exposure.ts";
 import { stageOf } from "../../core/orders/lifecycle_table.ts";
 import { MARKET_SIZE_STEP } from "../../core/market/rounding.ts";
 import { type Ms, notional, PRICE_ONE, type Shares, type Usdc } from "../../core/units.ts";
 import { type Desk, now, type TokenFacts } from "./desk.ts";
 import type { Difference } from "./types.ts";
+import { isUnfinished } from "./words.ts";
 
 /** Tokens asked about in one reading, and requests at a time. */
 const MAX_TOKENS = 300;
@@ -76,7 +76,7 @@ export function expectedShares(desk: Desk, token: string): number {
 /** Nothing is under way that would move a balance, and nothing has moved for a while. */
 export function isQuiet(desk: Desk): boolean {
   const { life } = desk.keeper.wallet;
-  for (const order of life.orders.values()) if (isBlocking(order)) return false;
+  for (const order of life.orders.values()) if (isUnfinished(desk.keeper.wallet, order)) return false;
   const since = now(desk) - desk.timing.balanceGraceMs;
   for (const { state, updatedAtMs, matchedAtMs, legs } of life.trades.values()) {
     if (legs.length === 0) continue;

@@ -62,6 +62,26 @@ Deno.test("a purchase whose trade fails is taken back exactly", async () => {
   });
 });
 
+Deno.test("a trade first heard of as failed was never a fill, one first heard of as confirmed is final at once", async () => {
+  await withGateway(async (stage) => {
+    const { venue, gateway, account } = stage;
+    const [cash, orders] = [account.portfolio.cash, [intent(venue), intent(venue)]];
+    venue.autoDeliver = false;
+    for (const order of orders) gateway.submit(order, venue.clock.now());
+    venue.outbox = [];
+    venue.move("t1", "failed");
+    venue.move("t2", "confirmed");
+    while (venue.outbox.length > 0) venue.deliver();
+    await settle();
+    const [fill, ...more] = account.of("fill");
+    assert.deepEqual(more, []);
+    assert.ok(fill?.type === "fill" && fill.provisional === undefined && fill.orderId === orders[1]!.orderId);
+    assert.equal(account.portfolio.cash, cash - 5_175_000);
+    assert.equal(account.ends.size, 2);
+    assertAgrees(stage);
+  });
+});
+
 Deno.test("a lost reply leaves the order unknown; what the venue then says of its hash counts", async () => {
   await withGateway(async (stage) => {
     const { venue, gateway, account } = stage;
