@@ -106,7 +106,6 @@ interface Runs {
 }
 
 function openRuns(job: RunJob): Runs {
-  const paper = paperOptions(job.config);
   const optionsOf = (variant: Variant) => {
     const options = variantOptions(job.config, variant, job.seed, job.stops);
     const { limits } = options;
@@ -118,7 +117,8 @@ function openRuns(job: RunJob): Runs {
   const watcher = new ForecastWatcher();
   const hold: Variant = { name: "hold", strategy: "hold", params: {} };
   return {
-    runs: job.variants.map((variant) => new StrategyRun(optionsOf(variant), paper)),
+    // Each run its own units: those that draw keep a place in their stream.
+    runs: job.variants.map((variant) => new StrategyRun(optionsOf(variant), paperOptions(job.config))),
     watcher,
     watcherEngine: !job.watch ? null : new Engine({
       ...optionsOf(hold),

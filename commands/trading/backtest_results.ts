@@ -7,6 +7,8 @@ import {
   differenceRows,
   reliability,
 } from "../../core/stats/brier.ts";
+import { assumptionValue } from "../../core/exchange/assumption.ts";
+import { ExchangeModel } from "../../core/exchange/exchange_model.ts";
 import { type BootstrapInterval, bootstrapWindows } from "../../core/stats/bootstrap.ts";
 import { type Performance, summarise } from "../../core/stats/performance.ts";
 import { seededRandom } from "../../core/random.ts";
@@ -26,6 +28,7 @@ import type { BacktestReport, ForecasterScore } from "../report/model.ts";
 import { VERSION } from "../version.ts";
 import type { BacktestOutcome, StrategyTotals } from "./backtest.ts";
 import { gateMeaning } from "./meanings.ts";
+import { paperOptions } from "./settings.ts";
 
 /** Where the outcomes of the windows come from: `none` are the windows left out. */
 interface OutcomeCounts {
@@ -135,19 +138,18 @@ function resultsOf(outcome: BacktestOutcome): Record<string, unknown> {
 
 function assumptions(ctx: CommandContext, outcome: BacktestOutcome): { name: string; value: string }[] {
   const { paper, risk } = ctx.config;
+  const exchangeUnits = new ExchangeModel(paperOptions(ctx.config)).describe();
   return [
-    { name: "order latency", value: `${paper.orderLatencyMs} ms there, ${paper.responseLatencyMs} ms back` },
-    { name: "taker hold", value: `${paper.takerHoldMs} ms, checked again against the book after it` },
-    {
-      name: "fills",
-      value: "walk the recorded book at executable prices; what we take is gone until restated",
-    },
-    { name: "fee", value: "0.07 x p x (1-p) per share for takers, today's schedule on every date" },
+    ...exchangeUnits.map((unit) => ({
+      name: unit.unit,
+      value: `${assumptionValue(unit)}; errs ${unit.errs}`,
+    })),
+    { name: "fee schedule", value: "0.07 x p x (1-p) per share for takers, today's on every date" },
     { name: "sizing", value: outcome.sizing },
     { name: "bankroll", value: `${paper.bankrollUsdc} pUSD, anew for each tape` },
     { name: "signal age", value: `at most ${risk.maxSignalAgeMs} ms since the newest input` },
     { name: "stops", value: outcome.settings.stops ? "applied" : "noted, not applied" },
-    { name: "settlement", value: "by the outcome in the recording; windows without one are not counted" },
+    { name: "outcome", value: "by the outcome in the recording; windows without one are not counted" },
     {
       name: "bankroll gone",
       value: outcome.settings.stops ? "ends trading" : "constant stakes go on; noted per strategy",

@@ -11,8 +11,8 @@ export interface Assumption {
   readonly errs: string;
 }
 
-/** One assumption as a line: `queue: lastInQueue`, `order latency: constant (ms 50)`. */
-export function assumptionText({ unit, name, parameters }: Assumption): string {
+/** The variant with its parameters: `lastInQueue`, `constant (ms 50)`. */
+export function assumptionValue({ name, parameters }: Omit<Assumption, "unit" | "errs">): string {
   const shown = Object.entries(parameters).map(([key, value]) => `${key} ${value}`).join(", ");
-  return `${unit}: ${name}${shown === "" ? "" : ` (${shown})`}`;
+  return `${name}${shown === "" ? "" : ` (${shown})`}`;
 }

@@ -18,18 +18,18 @@ import type {
   OrderDoneEvent,
   SubmitIntent,
 } from "../events.ts";
-import { ASK, BID, OrderBook } from "../market/book.ts";
+import { ASK, BID } from "../market/book.ts";
 import { takerFee } from "../market/fees.ts";
 import type { Instrument, Outcome } from "../market/instrument.ts";
 import { SIZE_STEP } from "../market/rounding.ts";
 import { buyCost } from "../orders/order.ts";
 import type { ExchangePort } from "../session.ts";
-import { type Ms, type Price, PRICE_SCALE, type Shares, type Usdc } from "../units.ts";
+import { type Ms, type Price, type Shares, type Usdc } from "../units.ts";
 import { Account } from "./account.ts";
 import type { Assumption } from "./assumption.ts";
 import { ABANDON_AFTER_MS } from "./end_of_window.ts";
-import { ImpactMarks } from "./impact.ts";
-import { PrintMemory, type UpTerms, upTerms } from "./mint.ts";
+import { applyBook, type BookMarketEvent, consume, Markets } from "./markets.ts";
+import { upTerms } from "./mint.ts";
 import { describeUnits, type ExchangeOptions, type ExchangeUnits, exchangeUnits } from "./options.ts";
 import {
   bookOf,
@@ -51,8 +51,6 @@ import { meetPrint, quotesMet } from "./resting.ts";
 import { Schedule } from "./schedule.ts";
 import type { Fate } from "./settlement.ts";
 import { cashOf, fillStep, walkBook } from "./walk.ts";
-
-type BookMarketEvent = Extract<MarketEvent, { type: "book" | "bookDelta" | "tickSize" }>;
 
 /** A provisional fill and what will become of it. */
 interface Pending {
@@ -77,8 +75,7 @@ export class ExchangeModel implements ExchangePort {
   readonly units: ExchangeUnits;
   private readonly account: Account;
   private readonly rebates = new RebateEstimate();
-  private readonly markets = new Map<string, ModelMarket>();
-  private readonly tokens = new Map<string, { market: ModelMarket; outcome: Outcome }>();
+  private readonly markets = new Markets();
   private readonly orders = new Map<string, ModelOrder>();
   private readonly pending = new Map<string, Pending>();
   private readonly schedule = new Schedule();
@@ -169,80 +166,33 @@ export class ExchangeModel implements ExchangePort {
       case "tokenTrade":
         return this.observeTrade(event);
       case "resolved": {
-        const market = this.markets.get(event.conditionId);
+        const market = this.markets.market(event.conditionId);
         if (market !== undefined) this.resolve(market, event.winner, event.tReceive);
         return;
       }
       case "feedState":
         if (event.feed === "polymarket.market" && event.state === "down") {
-          for (const market of this.markets.values()) {
-            market.up.clear();
-            market.down.clear();
-            market.upMarks.clear();
-            market.downMarks.clear();
-          }
+          this.markets.dropBooks();
         }
         return;
     }
   }
 
   private observeWindow(instrument: Instrument): void {
-    const known = this.markets.get(instrument.conditionId);
-    if (known !== undefined) {
-      known.instrument = { ...instrument, tick: known.instrument.tick };
-      return;
-    }
-    const market: ModelMarket = {
-      instrument,
-      up: new OrderBook(),
-      down: new OrderBook(),
-      upMarks: new ImpactMarks(),
-      downMarks: new ImpactMarks(),
-      prints: new PrintMemory(),
-      bookStamp: -Infinity,
-      closed: false,
-    };
-    this.markets.set(instrument.conditionId, market);
-    this.tokens.set(instrument.upToken, { market, outcome: "up" });
-    this.tokens.set(instrument.downToken, { market, outcome: "down" });
+    const market = this.markets.list(instrument);
+    if (market === null) return;
     const end = instrument.endMs + this.units.feedLatency.sample();
     this.schedule.add(end, (at) => this.run(at, () => this.close(market, at)));
   }
 
   private observeBook(event: BookMarketEvent): void {
-    const ref = this.tokens.get(event.token);
+    const ref = this.markets.token(event.token);
     if (ref === undefined) return;
+    applyBook(ref, event, this.units.impact);
+    if (this.orders.size === 0 || event.type === "tickSize") return;
     const { market, outcome } = ref;
-    const { impact } = this.units;
-    const [own, other] = outcome === "up" ? [market.up, market.down] : [market.down, market.up];
-    const [marks, otherMarks] = outcome === "up"
-      ? [market.upMarks, market.downMarks]
-      : [market.downMarks, market.upMarks];
-    const mirror = market.instrument.mirrorOf !== null;
-    if (event.type === "tickSize") {
-      market.instrument = { ...market.instrument, tick: event.newTick };
-      own.clear();
-      marks.clear();
-      if (mirror) other.clear();
-      if (mirror) otherMarks.clear();
-      return;
-    }
-    const stamp = event.tExchange;
-    if (stamp > market.bookStamp) market.bookStamp = stamp;
-    if (event.type === "book") {
-      if (event.tick !== undefined) market.instrument = { ...market.instrument, tick: event.tick };
-      own.replace(event.bids, event.asks);
-      marks.afterSnapshot(impact, own, stamp);
-      if (mirror) other.replace(event.bids, event.asks, true);
-      if (mirror) otherMarks.afterSnapshot(impact, other, stamp);
-    } else {
-      own.applyDelta(event.changes, event.bestBid, event.bestAsk);
-      marks.afterDelta(impact, own, event.changes, stamp);
-      if (mirror) other.applyDelta(event.changes, event.bestBid, event.bestAsk, true);
-      if (mirror) otherMarks.afterDelta(impact, other, event.changes, stamp, true);
-    }
-    if (this.orders.size === 0) return;
-    this.restate(market, mirror ? null : event.token, event.type === "book", stamp);
+    const token = market.instrument.mirrorOf !== null ? null : event.token;
+    this.restate(market, token, event.type === "book", event.tExchange);
     if (this.units.queue.quotesReach) this.crossResting(market, outcome, event.tReceive);
   }
 
@@ -288,7 +238,7 @@ export class ExchangeModel implements ExchangePort {
     const venueAt = (at - lagMs) as Ms;
     const phase = phaseAt(this.units.phases, venueAt);
     if (phase === "restart") return this.reject(intent, venueAt, RESTARTING);
-    const market = this.markets.get(intent.conditionId);
+    const market = this.markets.market(intent.conditionId);
     if (market === undefined || market.closed || venueAt >= market.instrument.endMs) {
       return this.reject(intent, venueAt, { code: "MARKET_CLOSED", message: "the market is closed" });
     }
@@ -399,7 +349,7 @@ export class ExchangeModel implements ExchangePort {
     this.accepted(order, at, "matched");
     const fate = this.units.settlement.next();
     for (const { price, size } of fills) {
-      this.consume(market, upTerms(intent.side, intent.outcome, price), size);
+      consume(market, upTerms(intent.side, intent.outcome, price), size);
       this.execute(order, { price, size, at, liquidity: "taker", fate });
     }
     // What is below a hundredth of a share is not left to rest.
@@ -456,13 +406,6 @@ export class ExchangeModel implements ExchangePort {
     this.answer({ ...event, tExchange: at, tReceive: at }, order);
   }
 
-  /** What a taker with these terms took leaves both books: an ask for Up at p is a bid for Down at 1-p. */
-  private consume(market: ModelMarket, { bid, upPrice }: UpTerms, size: number): void {
-    const { up, down, upMarks, downMarks, bookStamp } = market;
-    upMarks.take(up, bid ? ASK : BID, upPrice, size, bookStamp);
-    downMarks.take(down, bid ? BID : ASK, PRICE_SCALE - upPrice, size, bookStamp);
-  }
-
   private resting(market: ModelMarket): ModelOrder[] {
     const orders: ModelOrder[] = [];
     for (const order of this.orders.values()) {
@@ -483,7 +426,7 @@ export class ExchangeModel implements ExchangePort {
     for (const order of orders) {
       let reached = 0;
       for (const { upPrice, size } of quotesMet(this.units.step, book, outcome, order)) {
-        this.consume(market, { bid: order.terms.bid, upPrice }, size);
+        consume(market, { bid: order.terms.bid, upPrice }, size);
         reached += size;
       }
       if (reached > 0) this.fillResting(order, reached as Shares, at);
@@ -492,7 +435,7 @@ export class ExchangeModel implements ExchangePort {
 
   /** A public trade meets resting orders of both tokens in price and queue. */
   private observeTrade(event: Extract<MarketEvent, { type: "tokenTrade" }>): void {
-    const ref = this.tokens.get(event.token);
+    const ref = this.markets.token(event.token);
     if (ref === undefined || this.orders.size === 0) return;
     const { market, outcome } = ref;
     const own = this.units.prints === "ownToken";
@@ -544,23 +487,18 @@ export class ExchangeModel implements ExchangePort {
   private resolve(market: ModelMarket, winner: Outcome, at: Ms): void {
     this.close(market, at);
     this.closeOrders(market, at);
-    const { conditionId, upToken, downToken } = market.instrument;
+    const { upToken, downToken } = market.instrument;
     for (const [fillId, { order }] of this.pending) if (order.market === market) this.decide(fillId, at);
     this.account.payOut(winner === "up" ? upToken : downToken, winner === "up" ? downToken : upToken);
-    this.forget(conditionId, [upToken, downToken]);
+    this.markets.forget(market);
   }
 
   private abandon(conditionId: string): void {
-    const market = this.markets.get(conditionId);
+    const market = this.markets.market(conditionId);
     if (market === undefined) return;
     const { upToken, downToken } = market.instrument;
     if (this.account.sharesOf(upToken) > 0 || this.account.sharesOf(downToken) > 0) return;
     this.closeOrders(market, this.now as Ms);
-    this.forget(conditionId, [upToken, downToken]);
-  }
-
-  private forget(conditionId: string, tokens: readonly string[]): void {
-    for (const token of tokens) this.tokens.delete(token);
-    this.markets.delete(conditionId);
+    this.markets.forget(market);
   }
 }

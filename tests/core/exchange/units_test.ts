@@ -1,6 +1,6 @@
 /** The exchange model's small units on their own. */
 import assert from "node:assert/strict";
-import { assumptionText } from "../../../core/exchange/assumption.ts";
+import { assumptionValue } from "../../../core/exchange/assumption.ts";
 import {
   constantLatency,
   histogramLatency,
@@ -123,7 +123,7 @@ Deno.test("the finest fill at a price costs whole millionths", () => {
 
 Deno.test("describe() names every unit in force with its parameters and which way it errs", () => {
   const lines = exchangeModel().describe();
-  assert.deepEqual(lines.map(assumptionText), [
+  assert.deepEqual(lines.map((line) => `${line.unit}: ${assumptionValue(line)}`), [
     "feed latency: constant (ms 0)",
     "order latency: constant (ms 50)",
     "response latency: constant (ms 50)",
