@@ -23,7 +23,7 @@ async function twoRuns(
     between(venue);
     const after = await opened(folder, venue);
     await second(after, () => after.during(after.gateway.start()));
-    if (after.gateway.state !== "stopped") await after.during(after.gateway.stop());
+    if (!["stopped", "broken"].includes(after.gateway.state)) await after.during(after.gateway.stop());
   });
 }
 
@@ -334,6 +334,77 @@ Deno.test("stop() says what it could not prove", async () => {
     assert.deepEqual(report.openAfter, venue.openHashes());
     assert.equal(report.openAfter.length, 1);
   });
+});
+
+Deno.test("shares of others may come and go without an alarm, ours may not", async () => {
+  await withFolder(async (folder) => {
+    const venue = new FakeVenue();
+    const trade = { id: "ft", takerHash: "0xaa", token: UP, price: 5_000 as never, makers: [] } as const;
+    const about = { state: "confirmed", size: 30_000_000 as Shares, matchedAtMs: T0 as Ms } as const;
+    venue.foreignTrades.push(listedTrade({ ...trade, ...about }, "up"));
+    venue.shares.set(UP, 30_000_000);
+    const stage = await opened(folder, venue);
+    await stage.during(stage.gateway.start());
+    stage.listen();
+    stage.gateway.submit(intent(venue), venue.clock.now());
+    await settle();
+    venue.confirmAll();
+    venue.shares.set(UP, 15_000_000);
+    await stage.pass(100_000);
+    assert.deepEqual(stage.alarms, []);
+    venue.shares.set(UP, 9_000_000);
+    await stage.pass(100_000);
+    assert.deepEqual(stage.alarms.map(({ code }) => code), ["POSITION_MISMATCH"]);
+    await stage.during(stage.gateway.stop());
+  });
+});
+
+Deno.test("a window won before the start pays out as the account's change when it is redeemed", async () => {
+  await twoRuns(
+    async ({ venue, gateway, pass }) => {
+      gateway.submit(intent(venue), venue.clock.now());
+      await settle();
+      venue.confirmAll();
+      await pass(1_000);
+      const at = venue.clock.now();
+      gateway.observe({
+        type: "resolved",
+        tExchange: at,
+        tReceive: at,
+        conditionId: COND,
+        winner: "up",
+        source: "venue",
+      });
+    },
+    (venue) => venue.clock.advance(120_000),
+    async (stage, start) => {
+      const { venue, account, pass } = stage;
+      const report = await start();
+      stage.pump();
+      assert.deepEqual([report.adopted, report.differences], [[], []]);
+      venue.shares.set(UP, 0);
+      venue.cash += 10_000_000;
+      await pass(100_000);
+      assert.equal(account.portfolio.cash, venue.cash);
+      assert.equal(stage.gateway.wallet.ledgers.final.cash, venue.cash);
+    },
+  );
+});
+
+Deno.test("abort() after a start that failed leaves orders of others alone", async () => {
+  await twoRuns(
+    async ({ venue, gateway }) => {
+      gateway.submit(resting(venue), venue.clock.now());
+      await settle();
+    },
+    (venue) => void (venue.readsFail = true),
+    async ({ venue, gateway }, start) => {
+      await assert.rejects(start(), { code: "RECONCILE_INCOMPLETE" });
+      await gateway.abort("the start failed");
+      assert.ok(!venue.log.includes("cancelAll"));
+      assert.deepEqual(venue.openHashes(), [], "ours is cancelled");
+    },
+  );
 });
 
 Deno.test("abort() cancels everything at once and closes the journal", async () => {
