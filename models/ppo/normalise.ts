@@ -46,7 +46,10 @@ export class Normaliser {
   apply(from: Float32Array, fromAt: number, to: Float32Array, toAt: number): void {
     for (let i = 0; i < this.size; i++) {
       const value = (from[fromAt + i]! - this.#mean[i]!) * this.#scale[i]!;
-      to[toAt + i] = value > INPUT_LIMIT ? INPUT_LIMIT : value < -INPUT_LIMIT ? -INPUT_LIMIT : value;
+      // Each branch stores by itself: a choice between a double and a small integer is boxed by the middle compiler tier.
+      if (value > INPUT_LIMIT) to[toAt + i] = INPUT_LIMIT;
+      else if (value < -INPUT_LIMIT) to[toAt + i] = -INPUT_LIMIT;
+      else to[toAt + i] = value;
     }
   }
 
