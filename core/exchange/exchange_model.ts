@@ -22,12 +22,12 @@ import { ASK, BID } from "../market/book.ts";
 import { takerFee } from "../market/fees.ts";
 import type { Instrument, Outcome } from "../market/instrument.ts";
 import { SIZE_STEP } from "../market/rounding.ts";
-import { buyCost } from "../orders/order.ts";
 import type { ExchangePort } from "../session.ts";
 import { type Ms, type Price, type Shares, type Usdc } from "../units.ts";
 import { Account } from "./account.ts";
 import type { Assumption } from "./assumption.ts";
 import { ABANDON_AFTER_MS } from "./end_of_window.ts";
+import { checkFunds } from "./funds.ts";
 import { applyBook, type BookMarketEvent, consume, Markets } from "./markets.ts";
 import { upTerms } from "./mint.ts";
 import { describeUnits, type ExchangeOptions, type ExchangeUnits, exchangeUnits } from "./options.ts";
@@ -38,7 +38,6 @@ import {
   isMarketOrder,
   type ModelMarket,
   type ModelOrder,
-  openBuyCost,
   type Problem,
   validateMarketable,
   validateTerms,
@@ -46,19 +45,12 @@ import {
 } from "./order.ts";
 import { phaseAt } from "./phases.ts";
 import { enterQueue, levelStated } from "./queue.ts";
+import { Provisional } from "./provisional.ts";
 import { makerRebate, RebateEstimate } from "./rebates.ts";
 import { meetPrint, quotesMet } from "./resting.ts";
 import { Schedule } from "./schedule.ts";
 import type { Fate } from "./settlement.ts";
 import { cashOf, fillStep, walkBook } from "./walk.ts";
-
-/** A provisional fill and what will become of it. */
-interface Pending {
-  readonly order: ModelOrder;
-  readonly fill: FillEvent;
-  readonly fails: boolean;
-  readonly rebate: number;
-}
 
 /** One execution: where, how much, when, and what settlement will make of it. */
 interface Execution {
@@ -69,6 +61,8 @@ interface Execution {
   readonly fate: Fate | null;
 }
 
+/** Nothing to tell is the usual answer: it costs nothing. */
+const NO_ANSWERS: readonly ExecutionEvent[] = [];
 const RESTARTING: Problem = { code: "ENGINE_RESTART", message: "the matching engine restarts" };
 
 export class ExchangeModel implements ExchangePort {
@@ -77,7 +71,7 @@ export class ExchangeModel implements ExchangePort {
   private readonly rebates = new RebateEstimate();
   private readonly markets = new Markets();
   private readonly orders = new Map<string, ModelOrder>();
-  private readonly pending = new Map<string, Pending>();
+  private readonly provisional: Provisional;
   private readonly schedule = new Schedule();
   private out: ExecutionEvent[] = [];
   private seq = 0;
@@ -88,6 +82,7 @@ export class ExchangeModel implements ExchangePort {
   constructor(options: ExchangeOptions) {
     this.units = exchangeUnits(options);
     this.account = new Account(options.bankroll, options.holdings);
+    this.provisional = new Provisional(this.account, this.rebates);
   }
 
   /** Every assumption in force, for reports. */
@@ -110,7 +105,7 @@ export class ExchangeModel implements ExchangePort {
 
   /** Fills that are neither final nor undone. */
   get unsettledFills(): number {
-    return this.pending.size;
+    return this.provisional.size;
   }
 
   /** Maker rebates as an estimate: in no cash and in no profit. `payable` leaves out days below one pUSD. */
@@ -140,9 +135,10 @@ export class ExchangeModel implements ExchangePort {
   }
 
   /** Runs everything due up to `now` and returns the answers that have reached us by then, oldest first. */
-  advance(now: Ms): ExecutionEvent[] {
+  advance(now: Ms): readonly ExecutionEvent[] {
     this.schedule.runUntil(now);
     if (now > this.now) this.now = now;
+    if (this.out.length === 0) return NO_ANSWERS;
     const due = this.out;
     this.out = [];
     return due;
@@ -242,7 +238,8 @@ export class ExchangeModel implements ExchangePort {
     if (market === undefined || market.closed || venueAt >= market.instrument.endMs) {
       return this.reject(intent, venueAt, { code: "MARKET_CLOSED", message: "the market is closed" });
     }
-    const problem = validateTerms(intent, market.instrument) ?? this.checkFunds(intent, market);
+    const problem = validateTerms(intent, market.instrument) ??
+      checkFunds(this.account, this.orders.values(), intent, market);
     if (problem !== null) return this.reject(intent, venueAt, problem);
     if (phase === "postOnly" && !intent.postOnly) {
       const message = "only post-only orders are taken at the moment";
@@ -274,25 +271,6 @@ export class ExchangeModel implements ExchangePort {
       at + this.units.hold.holdMs(market.instrument),
       (then) => this.run(then, () => this.match(order, (then - lagMs) as Ms)),
     );
-  }
-
-  private checkFunds(intent: SubmitIntent, market: ModelMarket): Problem | null {
-    const { fee } = market.instrument;
-    if (fee === null) return { code: "FEE_UNKNOWN", message: "the market states no fee schedule" };
-    const buying = intent.side === "buy";
-    const needed = buying ? buyCost(intent, fee) : intent.size;
-    let available = buying ? this.account.spendable : this.account.sellableOf(intent.token);
-    for (const order of this.orders.values()) {
-      if (order.intent.side !== intent.side) continue;
-      if (buying) available -= openBuyCost(order, fee);
-      else if (order.intent.token === intent.token) available -= order.remaining;
-    }
-    return needed > available
-      ? {
-        code: "NOT_ENOUGH_BALANCE",
-        message: `not enough balance / allowance: balance ${available}, order ${needed}`,
-      }
-      : null;
   }
 
   /** Not marketable (any more): GTC and GTD rest, the others are killed. Times are the venue's from here on. */
@@ -341,7 +319,7 @@ export class ExchangeModel implements ExchangePort {
       const message = "the market closed during the hold";
       return this.reject(intent, at, { code: "MARKET_CLOSED", message });
     }
-    const funds = this.checkFunds(intent, market);
+    const funds = checkFunds(this.account, this.orders.values(), intent, market);
     if (funds !== null) return this.reject(intent, at, funds);
     if (!isMarketable(order)) return this.rest(order, at);
     const { fills, satisfied } = walkBook(bookOf(order), wantOf(order), this.units.step);
@@ -385,7 +363,7 @@ export class ExchangeModel implements ExchangePort {
     if (rebate > 0) this.rebates.add(rebate, at);
     this.answer(fill, order);
     if (fate === null) return;
-    this.pending.set(fill.fillId, { order, fill, fails: fate.fails, rebate });
+    this.provisional.add({ order, fill, fails: fate.fails, rebate });
     this.schedule.add(
       at + order.lagMs + fate.afterMs,
       (then) => this.run(then, () => this.decide(fill.fillId, (then - order.lagMs) as Ms)),
@@ -394,15 +372,10 @@ export class ExchangeModel implements ExchangePort {
 
   /** Settlement has spoken about a provisional fill. */
   private decide(fillId: string, at: Ms): void {
-    const pending = this.pending.get(fillId);
-    if (pending === undefined) return;
-    this.pending.delete(fillId);
-    const { order, fill, fails, rebate } = pending;
-    if (fails) this.account.undo(fill);
-    else this.account.confirm(fill);
-    if (fails && rebate > 0) this.rebates.add(-rebate, fill.tExchange);
-    const stage = fails ? "undone" : "final";
-    const event = { type: "fillStage", orderId: fill.orderId, fillId, stage } as const;
+    const decided = this.provisional.decide(fillId);
+    if (decided === null) return;
+    const { order, stage } = decided;
+    const event = { type: "fillStage", orderId: order.intent.orderId, fillId, stage } as const;
     this.answer({ ...event, tExchange: at, tReceive: at }, order);
   }
 
@@ -488,7 +461,7 @@ export class ExchangeModel implements ExchangePort {
     this.close(market, at);
     this.closeOrders(market, at);
     const { upToken, downToken } = market.instrument;
-    for (const [fillId, { order }] of this.pending) if (order.market === market) this.decide(fillId, at);
+    for (const fillId of this.provisional.of(market)) this.decide(fillId, at);
     this.account.payOut(winner === "up" ? upToken : downToken, winner === "up" ? downToken : upToken);
     this.markets.forget(market);
   }
