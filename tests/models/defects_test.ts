@@ -15,6 +15,7 @@ import type { NetworkSpec } from "../../models/networks/spec.ts";
 import { TEMPORAL_ACTOR, TEMPORAL_CRITIC } from "../../models/networks/temporal.ts";
 import { newRollout, type Rollout } from "../../models/ppo/buffer.ts";
 import { Collector } from "../../models/ppo/collect.ts";
+import type { VectorEnv } from "../../models/ppo/env.ts";
 import { openModel } from "../../models/ppo/model.ts";
 import { computeAdvantages } from "../../models/ppo/gae.ts";
 import { RewardScaler } from "../../models/ppo/normalise.ts";
@@ -22,26 +23,31 @@ import { Trainer } from "../../models/ppo/trainer.ts";
 import { dollars, exchangeModel, fastTrade, fillsOf, instrument, levels, p } from "../core/helpers.ts";
 import { bothBooks, lots, START, submit, windowEvent } from "../core/helpers.ts";
 import type { Ms } from "../../core/units.ts";
-import { clock, contextualBandit, QUICK, smallPair } from "./problems.ts";
+import { bandit, clock, contextualBandit, QUICK, smallPair } from "./problems.ts";
 
 const ROWS = 4;
 
 /** Plays the clock with fresh networks and no normalisation, so that every stored number says where it is from. */
-function play(options: { actor: NetworkSpec; critic: NetworkSpec; times: number; length: number }) {
+function play(
+  options: { actor: NetworkSpec; critic: NetworkSpec; times: number; length: number },
+  other?: VectorEnv,
+  scaleRewards = false,
+) {
   const { actor: actorSpec, critic: criticSpec, times, length } = options;
-  const env = clock(ROWS, length, actorSpec.features);
+  const counted = clock(ROWS, length, actorSpec.features);
+  const env = other ?? counted;
   const random = seededRandom(1);
   const actor = new Network(actorSpec, { maxRows: ROWS, training: true });
   const critic = new Network(criticSpec, { maxRows: ROWS, training: true });
   initialise(actor, random, 0.01);
   initialise(critic, random, 1);
-  const plain = { normaliseObservations: false, scaleRewards: false };
-  const collector = new Collector({ env, actor, critic, random, ...plain, gamma: 0.9 });
+  const plain = { normaliseObservations: false, scaleRewards, gamma: 0.9 };
+  const collector = new Collector({ env, actor, critic, random, ...plain });
   collector.reset();
   const rollout = newRollout(ROWS, times, actor.plan.inputs);
   const sums = { rewards: 0, episodes: 0, returns: 0, lengths: 0 };
   collector.collect(rollout, sums);
-  return { env, actor, critic, rollout, sums };
+  return { env: counted, actor, critic, rollout, sums };
 }
 
 const vectorOf = (rollout: Rollout, at: number): number[] => [
@@ -105,16 +111,11 @@ Deno.test("defect 4, rewards centred by a running mean: nothing stays nothing, a
     assert.ok(reward === 0 || reward / scaler.divisor < 0);
   }
   assert.ok(scaler.divisor > 0.5, "the scale follows the returns");
-  const env = contextualBandit(1);
-  const trainer = new Trainer({ env, ...smallPair(3, 3), ppo: QUICK, seed: 1, now: () => 0 });
-  const inner = env.step;
-  env.step = (actions, out) => {
-    inner(actions, out);
-    out.rewards.fill(-1);
-  };
-  trainer.update();
-  // Of a constant loss nothing is better than average: the value learns it, the mean reward is told as it is.
-  assert.equal(trainer.update().diagnostics.rewardMean, -1);
+  // And so it is in what is stored: an arm pays 1 or nothing.
+  const { rollout } = play({ ...smallPair(1, 3), times: 50, length: 1 }, bandit(2), true);
+  const paid = rollout.rewards.filter((reward) => reward > 0).length;
+  assert.ok(paid > 40 && paid < 160);
+  assert.equal(rollout.rewards.filter((reward) => reward === 0).length, 200 - paid);
 });
 
 Deno.test("defect 5, stale books: a price change moves the best price at once", () => {
@@ -156,6 +157,14 @@ Deno.test("defect 7, dead inputs: vol_expansion moves, large_trade_flag fades, v
       if (!Number.isNaN(value)) values.add(value);
     }
   }
+  // A jump of a minute ago is still seen; fifteen seconds would have forgotten it.
+  for (let tick = 0; tick < 240; tick++) {
+    const bid = tick < 120 ? 0.40 : 0.60;
+    window.up.replace(levels([[bid, 100]]), levels([[bid + 0.01, 100]]));
+    window.sampleMids(START + 500 * tick);
+  }
+  computeFeatures(vector, asset, window, { side: 0, pnlUsdc: 0 }, START + 120_000);
+  assert.equal(vector.values[FEATURE_NAMES.indexOf("vol_5m")], 1);
   assert.ok(seen["vol_expansion"]!.size > 10);
   assert.ok(seen["large_trade_flag"]!.size > 5 && Math.min(...seen["large_trade_flag"]!) < 0.1);
 });
