@@ -16,6 +16,7 @@ import { delayedSettlement, instantSettlement } from "../../../core/exchange/set
 import { fillStep } from "../../../core/exchange/walk.ts";
 import { seededRandom } from "../../../core/random.ts";
 import type { Ms } from "../../../core/units.ts";
+import { book, play, rests, trade } from "./scenarios/scenario.ts";
 import { CRYPTO_FEE, exchangeModel, lots, p } from "../helpers.ts";
 
 Deno.test("quantiles: linear between, from texts, from buckets, from a measured stage", () => {
@@ -100,6 +101,19 @@ Deno.test("a maker's rebate is a fifth of the fee its fill would have paid, paid
   estimate.add(500_000, 2_000);
   estimate.add(900_000, 86_400_000);
   assert.deepEqual([estimate.accrued, estimate.payable], [2_000_000, 1_100_000]);
+});
+
+Deno.test("the model's rebate estimate follows its maker fills, is taken back with them, and is in no cash", () => {
+  const rest = rests(0, "o1", ["buy", 200, 0.50]);
+  const steps = [book(-10, [[0.49, 5]], [[0.60, 5]]), rest, trade(100, "sell", 0.49, 200)];
+  const kept = play({ name: "", steps, fills: [] }).model;
+  // 200 x 0.0175 = 3.50; a fifth is 0.70, below the dollar that is paid
+  assert.deepEqual(kept.rebateEstimate, { accrued: 700_000, payable: 0 });
+  assert.equal(kept.cash, 900_000_000);
+  const settlement = delayedSettlement({ time: constantLatency(9), failureRate: 1, random: () => 0.5 });
+  const undone = play({ name: "", steps, fills: [], units: { settlement } }).model;
+  assert.deepEqual(undone.rebateEstimate, { accrued: 0, payable: 0 });
+  assert.equal(undone.cash, 1_000_000_000);
 });
 
 Deno.test("settlement fails at its rate, drawing once for it whatever the rate", () => {

@@ -184,6 +184,18 @@ export const MARKET: readonly Scenario[] = [
     cash: 1_147_250_700,
   },
   {
+    name: "settlement: shares that never come are not paid out, however late that is known",
+    units: { settlement: settles(1, 60_000) },
+    steps: [
+      book(-10, [[0.50, 500]], [[0.51, 500]]),
+      buys(230_000, "o1", 51, 0.51),
+      resolved(END + 20_000, "up"),
+    ],
+    fills: [["o1", "taker", 0.51, 100_000_000, 51_000_000, 1_749_300, 230_200]],
+    // 1000 + the 100 of Up it began with
+    cash: 1_100_000_000,
+  },
+  {
     name: "end of window: what rests is cancelled, what is held is refused, winners are paid",
     steps: [
       book(-10, [[0.49, 5]], [[0.51, 100]]),

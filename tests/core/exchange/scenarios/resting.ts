@@ -221,4 +221,58 @@ export const RESTING: readonly Scenario[] = [
     ],
     fills: [["o1", "maker", 0.49, 1_000_000, 490_000, 0, 400]],
   },
+  {
+    name: "who was traded through has nobody ahead any more",
+    units: { queue: riskAverse },
+    steps: [
+      MARKET,
+      rests(0, "o1", ["buy", 10, 0.49]), // 100 ahead
+      trade(100, "sell", 0.48, 4), // they must have gone: 4 for us
+      trade(200, "sell", 0.49, 5),
+    ],
+    fills: [
+      ["o1", "maker", 0.49, 4_000_000, 1_960_000, 0, 100],
+      ["o1", "maker", 0.49, 5_000_000, 2_450_000, 0, 200],
+    ],
+  },
+  {
+    name: "proportional: a trade explains one fall, not the next",
+    units: { queue: proportional },
+    steps: [
+      MARKET,
+      rests(0, "o1", ["buy", 10, 0.49]),
+      delta(100, [0, 0.49, 200]), // 100 ahead, 100 behind
+      trade(200, "sell", 0.49, 20), // 80 ahead
+      delta(300, [0, 0.49, 180]), // that trade
+      delta(400, [0, 0.49, 90]), // 90 of 180 cancelled: 80 - 40 = 40 ahead
+      trade(500, "sell", 0.49, 43),
+    ],
+    fills: [["o1", "maker", 0.49, 3_000_000, 1_470_000, 0, 500]],
+  },
+  {
+    name: "proportional: a fall told before its trade is not explained a second time",
+    units: { queue: proportional },
+    steps: [
+      MARKET,
+      rests(0, "o1", ["buy", 10, 0.49]),
+      delta(100, [0, 0.49, 200]), // 100 ahead, 100 behind
+      delta(200, [0, 0.49, 160]),
+      trade(200, "sell", 0.49, 40), // the same 40: 60 ahead of 160
+      delta(300, [0, 0.49, 80]), // 80 of 160 cancelled: 60 - 30 = 30 ahead
+      trade(400, "sell", 0.49, 32),
+    ],
+    fills: [["o1", "maker", 0.49, 2_000_000, 980_000, 0, 400]],
+  },
+  {
+    name: "a fall that others have made good since is no trade's",
+    units: { queue: riskAverse },
+    steps: [
+      MARKET,
+      rests(0, "o1", ["buy", 10, 0.49]),
+      delta(200, [0, 0.49, 40]), // 40 ahead
+      delta(210, [0, 0.49, 90]), // 50 more behind us
+      trade(220, "sell", 0.49, 45), // 40 to others, 5 to us
+    ],
+    fills: [["o1", "maker", 0.49, 5_000_000, 2_450_000, 0, 220]],
+  },
 ];

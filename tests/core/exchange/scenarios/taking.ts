@@ -113,6 +113,13 @@ export const TAKING: readonly Scenario[] = [
     ends: ["o1 killed"],
   },
   {
+    name: "dust: a spend that leaves less than another ten-thousandth of a share is spent",
+    steps: [book(-10, [[0.50, 9]], [[0.51, 9.9999]]), buys(0, "o1", 5.10, 0.52)],
+    // 9.9999 x 0.51 = 5.099949: 0.000051 left, 0.0001 at 0.52 costs 0.000052; 9.9999 x 0.017493 = 0.17492825.. -> 0.17493
+    fills: [["o1", "taker", 0.51, 9_999_900, 5_099_949, 174_930, 200]],
+    ends: ["o1 filled"],
+  },
+  {
     name: "dust: with whole cash a fill is as fine as its price allows",
     units: { step: "wholeCash" },
     steps: [book(-10, [[0.50, 9]], [[0.51, 10], [0.52, 10]]), buys(0, "o1", 10, 0.52)],
