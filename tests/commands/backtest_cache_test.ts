@@ -122,6 +122,18 @@ Deno.test("a failure inside a worker is told like one outside", async () => {
   });
 });
 
+Deno.test("an interrupt reaches the workers: what they had is reported, exit 5", async () => {
+  await withTapes([3, 4], async (tapes, root) => {
+    const argv = ["backtest", tapes, "--workers", "2", "--json", "--data", join(root, "data")];
+    const ran = await poly(argv, { signal: AbortSignal.timeout(50) });
+    assert.equal(ran.code, 5, ran.err);
+    assert.equal(ran.envelope?.data?.["interrupted"], true);
+    const again = await backtest(root, tapes, "--workers", "2");
+    assert.equal(again?.["interrupted"], false);
+    assert.equal((again?.["tapes"] as unknown[]).length, 2);
+  });
+});
+
 Deno.test("tape cache list and clear: what there is, and nothing afterwards", async () => {
   await withTapes([1], async (tapes, root) => {
     await backtest(root, tapes, "--strategy", "hold");
