@@ -131,12 +131,11 @@ export class Collector {
     const { env, scaleRewards } = this.#options;
     const { rewards, terminated, truncated } = this.#step;
     if (scaleRewards) this.#scaler.update(rewards, terminated, truncated);
-    const divisor = this.rewardDivisor;
     for (let row = 0; row < env.numEnvs; row++) {
       const reward = rewards[row]!;
       const ended = terminated[row] === 1 || truncated[row] === 1;
       invariant(terminated[row] !== 1 || truncated[row] !== 1, `row ${row} both terminated and truncated`);
-      rollout.rewards[base + row] = reward / divisor;
+      rollout.rewards[base + row] = scaleRewards ? this.#scaler.scale(reward) : reward;
       rollout.terminated[base + row] = terminated[row]!;
       rollout.truncated[base + row] = truncated[row]!;
       if (truncated[row] === 1) rollout.cutValues[base + row] = this.#cutValue(row);

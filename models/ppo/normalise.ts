@@ -7,6 +7,8 @@ import { invariant } from "../../core/errors.ts";
 const EPSILON = 1e-8;
 /** Normalised inputs are cut here: one wild value must not saturate a network. */
 export const INPUT_LIMIT = 10;
+/** Scaled rewards likewise: while rewards are few, the divisor is small and the first of them would be enormous. */
+export const REWARD_LIMIT = 10;
 
 export interface NormaliserSnapshot {
   readonly count: number;
@@ -96,6 +98,11 @@ export class RewardScaler {
 
   get divisor(): number {
     return Math.sqrt(this.#variance + EPSILON);
+  }
+
+  /** A reward by the divisor, cut at the limit. */
+  scale(reward: number): number {
+    return Math.min(REWARD_LIMIT, Math.max(-REWARD_LIMIT, reward / this.divisor));
   }
 
   snapshot(): RewardScalerSnapshot {

@@ -18,7 +18,7 @@ import { Collector } from "../../models/ppo/collect.ts";
 import type { VectorEnv } from "../../models/ppo/env.ts";
 import { openModel } from "../../models/ppo/model.ts";
 import { computeAdvantages } from "../../models/ppo/gae.ts";
-import { RewardScaler } from "../../models/ppo/normalise.ts";
+import { REWARD_LIMIT, RewardScaler } from "../../models/ppo/normalise.ts";
 import { Trainer } from "../../models/ppo/trainer.ts";
 import { dollars, exchangeModel, fastTrade, fillsOf, instrument, levels, p } from "../core/helpers.ts";
 import { bothBooks, lots, START, submit, windowEvent } from "../core/helpers.ts";
@@ -107,8 +107,9 @@ Deno.test("defect 4, rewards centred by a running mean: nothing stays nothing, a
   for (let i = 0; i < 500; i++) {
     const reward = i % 20 === 0 ? -3 : 0;
     scaler.update(Float64Array.of(reward), none, none);
-    assert.equal(0 / scaler.divisor, 0);
-    assert.ok(reward === 0 || reward / scaler.divisor < 0);
+    assert.equal(scaler.scale(0), 0);
+    assert.ok(reward === 0 || scaler.scale(reward) < 0);
+    assert.ok(scaler.scale(reward) >= -REWARD_LIMIT);
   }
   assert.ok(scaler.divisor > 0.5, "the scale follows the returns");
   // And so it is in what is stored: an arm pays 1 or nothing.

@@ -193,3 +193,16 @@ Deno.test("networks of one thread share the code and no memory", () => {
   assert.notDeepEqual(b.output, before);
   assert.throws(() => instantiate(a.memory).run(0, 1, 1), WebAssembly.RuntimeError);
 });
+
+Deno.test("a worker has a kernel of its own and gets the same bits", async () => {
+  const worker = new Worker(new URL("./kernel_worker.ts", import.meta.url), { type: "module" });
+  const theirs = await new Promise<{ output: Float32Array; grads: Float32Array }>((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+  });
+  worker.terminate();
+  const network = randomNetwork(TEMPORAL_ACTOR, 4);
+  network.forward(4);
+  network.backward(4);
+  assert.deepEqual(theirs, { output: network.output, grads: network.grads });
+});
