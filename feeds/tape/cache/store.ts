@@ -199,7 +199,8 @@ export async function clearCaches(
 export async function trimCache(folder: string, maxBytes: number, keep: string): Promise<void> {
   const files = (await filesOf(folder)).sort((a, b) => a.usedMs - b.usedMs);
   let total = files.reduce((sum, file) => sum + file.bytes, 0);
-  const now = Date.now();
+  // The file just written or used is the newest: its time is now, as the file system tells it.
+  const now = files.at(-1)?.usedMs ?? 0;
   for (const file of files) {
     const partial = !file.path.endsWith(CACHE_SUFFIX);
     const drop = partial ? now - file.usedMs > ABANDONED_MS : total > maxBytes && file.path !== keep;
