@@ -59,6 +59,19 @@ export const MARKET: readonly Scenario[] = [
     cash: 1_099_550_070,
   },
   {
+    name:
+      "mint: what a resting order met on Up's frame is not there again on Down's frame of the same moment",
+    steps: [
+      book(-10, [[0.49, 9]], [[0.52, 20]]),
+      rests(0, "o1", ["buy", 10, 0.50]),
+      book(200, [[0.48, 9]], [[0.50, 6], [0.52, 20]]),
+      sells(300, "o2", 5, 0.50, { outcome: "down", token: DOWN }),
+    ],
+    // 6 x 0.50; Down's bid at 0.50 was these 6
+    fills: [["o1", "maker", 0.50, 6_000_000, 3_000_000, 0, 200]],
+    ends: ["o2 NO_MATCH", "o1 market-closed"],
+  },
+  {
     name: "impact: a delta does not give back what we took",
     steps: [
       book(-10, [[0.50, 9]], [[0.51, 20]]),
