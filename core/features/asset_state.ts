@@ -348,10 +348,13 @@ export class AssetState {
     this.minuteStdSecond = second;
     let sum = 0;
     let squares = 0;
-    for (let m = 0; m < 59; m++) {
-      const r = this.prices.at(second - m * 60) / this.prices.at(second - (m + 1) * 60) - 1;
+    let newer = this.prices.at(second);
+    for (let m = 1; m <= 59; m++) {
+      const older = this.prices.at(second - m * 60);
+      const r = newer / older - 1;
       sum += r;
       squares += r * r;
+      newer = older;
     }
     const mean = sum / 59;
     this.minuteStdValue = Math.sqrt(Math.max(0, squares / 59 - mean * mean)) * Math.sqrt(60);
