@@ -16,6 +16,7 @@ import { TEMPORAL_ACTOR, TEMPORAL_CRITIC } from "../../models/networks/temporal.
 import { newRollout, type Rollout } from "../../models/ppo/buffer.ts";
 import { Collector } from "../../models/ppo/collect.ts";
 import type { VectorEnv } from "../../models/ppo/env.ts";
+import { History } from "../../models/ppo/history.ts";
 import { openModel } from "../../models/ppo/model.ts";
 import { computeAdvantages } from "../../models/ppo/gae.ts";
 import { REWARD_LIMIT, RewardScaler } from "../../models/ppo/normalise.ts";
@@ -80,6 +81,22 @@ Deno.test("defect 2, doubled history: the five vectors are five different ticks,
   assert.deepEqual(ticks(0), [[0, 0], [0, 0], [0, 0], [0, 0], [3, 0]]);
   assert.deepEqual(ticks(2), [[0, 0], [0, 0], [3, 0], [3, 1], [3, 2]]);
   assert.deepEqual(ticks(7), [[3, 3], [3, 4], [3, 5], [3, 6], [3, 7]]);
+});
+
+Deno.test("defect 2, doubled history: a vector given twice is kept once, and rows do not mix", () => {
+  const history = new History(2, 2, 3);
+  for (const [row, value] of [[0, 1], [0, 1], [1, 9], [0, 2], [0, 2], [0, 3], [0, 4]] as const) {
+    history.push(row, Float32Array.of(value, -value), 0);
+  }
+  const out = new Float32Array(6);
+  history.write(0, undefined, out, 0);
+  assert.deepEqual([...out], [2, -2, 3, -3, 4, -4]);
+  history.write(1, undefined, out, 0);
+  assert.deepEqual([...out], [0, 0, 0, 0, 9, -9]);
+  history.reset(0);
+  history.push(0, Float32Array.of(4, -4), 0);
+  history.write(0, undefined, out, 0);
+  assert.deepEqual([...out], [0, 0, 0, 0, 4, -4]);
 });
 
 Deno.test("defect 3, one trajectory over four markets: each market's advantages are those it has alone", () => {
