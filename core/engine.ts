@@ -296,7 +296,12 @@ export class Engine {
 
   private applyResolved(event: Extract<MarketEvent, { type: "resolved" }>): void {
     const window = this.windows.get(event.conditionId);
-    if (window === undefined) return void this.unknownTokens++;
+    if (window === undefined) {
+      // A position of before this session, in a window that was over when it began.
+      if (!this.portfolio.holdsIn(event.conditionId)) return void this.unknownTokens++;
+      this.portfolio.settle(event.conditionId, event.winner, event.tReceive);
+      return this.updateStops();
+    }
     if (window.winner !== null) return;
     window.winner = event.winner;
     this.portfolio.settle(event.conditionId, event.winner, event.tReceive);

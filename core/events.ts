@@ -280,6 +280,8 @@ export interface AccountEvent extends Timed {
   /** Added to cash; negative for money that left. */
   readonly cashChange: Usdc;
   readonly adopted: readonly AdoptedPosition[];
+  /** Payouts of settled windows that were redeemed just now: cash that was counted before and can be spent from now on. */
+  readonly redeemed: Usdc;
   /** pUSD blocked by orders this session did not make; replaces what was said before. */
   readonly reserved: readonly { readonly conditionId: string; readonly cost: Usdc }[];
   readonly reason: string;

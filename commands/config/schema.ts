@@ -127,10 +127,6 @@ const killSection = z.strictObject({
   latencySamples: z.int().min(1).max(1000).default(20),
   maxUnrealisedLossUsdc: money("200"),
   maxDrawdownFraction: fraction(0.10),
-  /** Shares by which a position may differ from the venue's. */
-  positionToleranceShares: money("0.01"),
-  /** How long it may differ more: the venue's balances trail its matches. */
-  positionMismatchMs: wholeMs(30_000),
 });
 
 const doctorSection = z.strictObject({

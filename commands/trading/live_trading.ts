@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { InvariantError } from "../../core/errors.ts";
 import type { KillLimits } from "../../core/risk/kill_switch.ts";
-import { type Ms, ms, parseDecimal, type Shares, type Usdc } from "../../core/units.ts";
+import { type Ms, ms, parseDecimal, type Usdc } from "../../core/units.ts";
 import { openGateway } from "../../feeds/gateway/gateway.ts";
 import type { Gateway, GatewayAlarm, StartReport, StopReport } from "../../feeds/gateway/types.ts";
 import { openJournal } from "../../feeds/journal/journal.ts";
@@ -19,6 +19,7 @@ import type { CommandContext, OpenVenue } from "../command.ts";
 import type { Config } from "../config/schema.ts";
 import { type KillReason, KillWatch } from "./kill_watch.ts";
 import type { RunHooks } from "./live_source.ts";
+import { OldWindows } from "./old_windows.ts";
 import type { SessionRecorder } from "./recorder.ts";
 
 /** Looks at the latch file, ms of the venue's clock: `kill` stops new orders within a second. */
@@ -32,8 +33,6 @@ export function killLimits({ kill }: Config): KillLimits {
     latencySamples: kill.latencySamples,
     maxUnrealisedLoss: parseDecimal(kill.maxUnrealisedLossUsdc, 6) as Usdc,
     maxDrawdownFraction: kill.maxDrawdownFraction,
-    positionTolerance: parseDecimal(kill.positionToleranceShares, 6) as Shares,
-    positionMismatchMs: kill.positionMismatchMs,
   };
 }
 
@@ -89,6 +88,7 @@ export class LiveTrading {
   ended: StopReport | null = null;
   private recorder: SessionRecorder | null = null;
   private closing: Promise<void> | null = null;
+  private readonly oldWindows: OldWindows;
 
   private constructor(
     private readonly ctx: CommandContext,
@@ -96,7 +96,16 @@ export class LiveTrading {
     readonly gateway: Gateway,
     readonly started: StartReport,
     private readonly watch: KillWatch,
-  ) {}
+  ) {
+    const { http, venue } = account;
+    this.oldWindows = new OldWindows({
+      http,
+      clob: venue.profile.clob,
+      clock: venue.clock,
+      log: ctx.log,
+      emit: (event) => this.recorder?.frame([event]),
+    });
+  }
 
   /** Opens the gateway and makes journal and venue agree. On failure everything it opened is closed. */
   static async open(ctx: CommandContext, account: OpenAccount): Promise<LiveTrading> {
@@ -163,6 +172,7 @@ export class LiveTrading {
     this.pump();
     if (recorder === null) return null;
     const { engine } = recorder;
+    this.oldWindows.tick(engine);
     if (gateway.state === "latched" || gateway.state === "broken") {
       const refusal = gateway.refusal();
       this.killed ??= { code: refusal?.code ?? "LATCHED", reason: refusal?.message ?? gateway.state };
@@ -187,6 +197,7 @@ export class LiveTrading {
 
   private async shutDown(failed: unknown): Promise<void> {
     try {
+      await this.oldWindows.close();
       if (this.ended === null) {
         if (failed instanceof InvariantError) await this.gateway.abort(failed.message);
         else this.ended = await this.gateway.stop();

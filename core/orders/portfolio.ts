@@ -81,6 +81,13 @@ export class Portfolio {
   lossStreak = 0;
   /** pUSD blocked by orders that are not this session's. */
   reserved: AccountEvent["reserved"] = [];
+  /**
+   * Payouts that are in `cash` and cannot be spent yet. On paper a payout is money at once; a real account, which its first
+   * `account` event proves, has to redeem it.
+   */
+  unclaimed: Usdc = 0 as Usdc;
+  private isReal = false;
+  private readonly claims = new Map<string, Usdc>();
   private readonly entries = new Map<string, Entry[]>();
   private readonly pending = new Map<string, Pending>();
   /** Cash that each window's entries moved. */
@@ -107,6 +114,11 @@ export class Portfolio {
       this.windows.set(conditionId, result);
     }
     return result;
+  }
+
+  holdsIn(conditionId: string): boolean {
+    for (const position of this.positions.values()) if (position.conditionId === conditionId) return true;
+    return false;
   }
 
   /** Shares of a token that are settled: what the venue lets be sold. */
@@ -137,13 +149,14 @@ export class Portfolio {
   /** Pays out a window: winning shares are worth one pUSD, the others nothing. Idempotent. */
   settle(conditionId: string, winner: Outcome, at: Ms): void {
     const settled = this.entries.get(conditionId)?.some((entry) => entry.kind === "settled") ?? false;
-    const held = this.positions.values().some((position) => position.conditionId === conditionId);
-    if (held || !settled) this.apply(conditionId, { kind: "settled", winner, at });
+    if (this.holdsIn(conditionId) || !settled) this.apply(conditionId, { kind: "settled", winner, at });
   }
 
   /** Money and shares that came or went without an order of this session. */
   applyAccount(event: AccountEvent): void {
+    this.isReal = true;
     this.cash = add(this.cash, event.cashChange);
+    this.unclaimed = Math.max(0, this.unclaimed - event.redeemed) as Usdc;
     this.reserved = event.reserved;
     for (const position of event.adopted) this.apply(position.conditionId, { kind: "adopted", position });
   }
@@ -177,6 +190,7 @@ export class Portfolio {
   forget(conditionId: string): void {
     this.entries.delete(conditionId);
     this.flows.delete(conditionId);
+    this.claims.delete(conditionId);
     for (const [id, pending] of this.pending) {
       if (pending.conditionId === conditionId) this.pending.delete(id);
     }
@@ -191,6 +205,8 @@ export class Portfolio {
     this.windows.delete(conditionId);
     this.flows.delete(conditionId);
     this.entries.delete(conditionId);
+    this.unclaimed = Math.max(0, this.unclaimed - (this.claims.get(conditionId) ?? 0)) as Usdc;
+    this.claims.delete(conditionId);
     for (const position of [...this.positions.values()]) {
       if (position.conditionId === conditionId) this.positions.delete(position.token);
     }
@@ -259,6 +275,7 @@ export class Portfolio {
     const window = this.count(fill, conditionId);
     const payout = outcome === winner ? notional(fill.size, PRICE_ONE) : 0;
     const pnl = (fill.side === "buy" ? payout - fill.cash : fill.cash - payout) - fill.fee;
+    if (fill.side === "buy") this.claim(conditionId, payout);
     this.cash = add(this.cash, pnl);
     window.pnl = add(window.pnl, pnl);
     this.realised = add(this.realised, pnl);
@@ -309,11 +326,18 @@ export class Portfolio {
     });
   }
 
+  private claim(conditionId: string, payout: number): void {
+    if (!this.isReal || payout <= 0) return;
+    this.unclaimed = add(this.unclaimed, payout);
+    this.claims.set(conditionId, add(this.claims.get(conditionId) ?? 0 as Usdc, payout));
+  }
+
   private payOut(conditionId: string, winner: Outcome, at: Ms): void {
     for (const position of [...this.positions.values()]) {
       if (position.conditionId !== conditionId) continue;
       const payout = position.outcome === winner ? notional(position.shares, PRICE_ONE) : 0;
       this.cash = add(this.cash, payout);
+      this.claim(conditionId, payout);
       this.realise(position, this.window(conditionId), payout - position.cost - position.fees);
       this.endTrade(position, at, true);
       this.positions.delete(position.token);

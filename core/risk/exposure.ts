@@ -44,7 +44,7 @@ export function exposureOf(conditionId: string, orders: Iterable<Order>, portfol
     if (window === conditionId) windowOpen += cost;
   }
   return {
-    freeCash: (portfolio.cash - proceeds - totalOpen) as Usdc,
+    freeCash: (portfolio.cash - portfolio.unclaimed - proceeds - totalOpen) as Usdc,
     windowExposure: (windowHeld + windowOpen) as Usdc,
     totalExposure: (totalHeld + totalOpen) as Usdc,
     inFlight,

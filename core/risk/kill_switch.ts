@@ -1,13 +1,12 @@
 /**
  * What stops live trading by itself. Pure: the caller keeps the meters and hands over figures; a trip carries a stable code
  * and the numbers behind it, and the caller sets the latch with it. A figure that is not known (null) trips nothing here:
- * silence is judged by the gate and by the feeds' own ages.
+ * silence is judged by the gate and by the feeds' own ages. Positions that differ from the venue's are the gateway's alarm.
  */
-import type { Ms, Shares, Usdc } from "../units.ts";
+import type { Ms, Usdc } from "../units.ts";
 
 export const KILL_CODES = [
   "KILL_API_ERRORS",
-  "KILL_POSITION_MISMATCH",
   "KILL_LATENCY",
   "KILL_UNREALISED_LOSS",
   "KILL_DRAWDOWN",
@@ -21,8 +20,6 @@ export interface KillLimits {
   readonly latencySamples: number;
   readonly maxUnrealisedLoss: Usdc;
   readonly maxDrawdownFraction: number;
-  readonly positionTolerance: Shares;
-  readonly positionMismatchMs: number;
 }
 
 /** The defaults of the configuration. */
@@ -32,8 +29,6 @@ export const DEFAULT_KILL_LIMITS: KillLimits = {
   latencySamples: 20,
   maxUnrealisedLoss: 200_000_000 as Usdc,
   maxDrawdownFraction: 0.10,
-  positionTolerance: 10_000 as Shares,
-  positionMismatchMs: 30_000,
 };
 
 /** Why trading must stop: `value` passed `limit`, both in the unit that `detail` names. */
@@ -44,21 +39,12 @@ export interface KillTrip {
   readonly detail: string;
 }
 
-/** One token as our ledger and the venue count it, in millionths of a share. */
-export interface PositionPair {
-  readonly token: string;
-  readonly ours: number;
-  readonly venue: number;
-}
-
 /** What is remembered between two looks; bounded by the limits. */
 export interface KillMeter {
   /** Times of failed API calls of the last minute, oldest first. */
   readonly errorsAtMs: number[];
   /** Last order latencies, oldest first. */
   readonly latenciesMs: number[];
-  /** Since when a token differs, and by how much at the last look. */
-  readonly mismatches: Map<string, { readonly sinceMs: number; readonly shares: number }>;
   /** Highest equity seen. */
   peak: number | null;
 }
@@ -66,7 +52,6 @@ export interface KillMeter {
 export const newKillMeter = (): KillMeter => ({
   errorsAtMs: [],
   latenciesMs: [],
-  mismatches: new Map(),
   peak: null,
 });
 
@@ -92,23 +77,6 @@ export function noteLatency(meter: KillMeter, limits: KillLimits, latencyMs: num
   while (meter.latenciesMs.length > limits.latencySamples) meter.latenciesMs.shift();
 }
 
-/** One comparison of all positions with the venue's; tokens that are not named agree. */
-export function notePositions(
-  meter: KillMeter,
-  limits: KillLimits,
-  pairs: readonly PositionPair[],
-  at: Ms,
-): void {
-  const now = new Map<string, { sinceMs: number; shares: number }>();
-  for (const { token, ours, venue } of pairs) {
-    const shares = Math.abs(ours - venue);
-    if (shares <= limits.positionTolerance) continue;
-    now.set(token, { sinceMs: meter.mismatches.get(token)?.sinceMs ?? at, shares });
-  }
-  meter.mismatches.clear();
-  for (const [token, found] of now) meter.mismatches.set(token, found);
-}
-
 /** Figures of one look. `null`: not known now. */
 export interface KillFigures {
   readonly at: Ms;
@@ -128,19 +96,6 @@ function median(values: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
-function positionTrip(meter: KillMeter, limits: KillLimits, at: number): KillTrip | null {
-  for (const [token, { sinceMs, shares }] of meter.mismatches) {
-    if (at - sinceMs < limits.positionMismatchMs) continue;
-    return {
-      code: "KILL_POSITION_MISMATCH",
-      value: shares,
-      limit: limits.positionTolerance,
-      detail: `millionths of a share between ledger and venue for ${at - sinceMs} ms, token ${token}`,
-    };
-  }
-  return null;
-}
-
 function equityTrip(meter: KillMeter, limits: KillLimits, equity: number | null): KillTrip | null {
   if (equity === null) return null;
   meter.peak = Math.max(meter.peak ?? equity, equity);
@@ -158,8 +113,6 @@ function equityTrip(meter: KillMeter, limits: KillLimits, equity: number | null)
 /** Every trigger that has tripped, gravest first; empty while all is well. Also moves the equity's highest mark. */
 export function checkKill(meter: KillMeter, limits: KillLimits, figures: KillFigures): KillTrip[] {
   const trips: KillTrip[] = [];
-  const mismatch = positionTrip(meter, limits, figures.at);
-  if (mismatch !== null) trips.push(mismatch);
   const { unrealised } = figures;
   if (unrealised !== null && unrealised < 0 && -unrealised >= limits.maxUnrealisedLoss) {
     trips.push({

@@ -194,6 +194,7 @@ export class BalanceCheck {
     for (const { payout, conditionId, token } of takeRedemptions(desk, reading, tokens)) {
       desk.keeper.note("note", { type: "redeemed", token, payout });
       if (this.settledBefore.has(conditionId!)) desk.keeper.tellTransfer(payout, "redeemed");
+      else desk.keeper.tellRedeemed(payout);
     }
     this.judge(reading, tokens);
   }

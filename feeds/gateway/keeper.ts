@@ -116,6 +116,11 @@ export class Keeper {
     this.take({ type: "trade", at: this.hooks.now(), trade });
   }
 
+  tellRedeemed(payout: Usdc): void {
+    this.translator.redeem(payout, this.hooks.now());
+    if (this.translator.hasNews) this.hooks.onNews();
+  }
+
   /** Tells the engine of cash that no order explains. */
   tellTransfer(cash: Usdc, reason: string): void {
     this.translator.transfer(cash, this.hooks.now(), reason);

@@ -46,6 +46,7 @@ interface Outside {
 
 interface Change {
   cash: number;
+  redeemed: number;
   readonly adopted: AdoptedPosition[];
   readonly reasons: Set<string>;
 }
@@ -150,6 +151,7 @@ export class Translator {
       tExchange: at,
       tReceive: at,
       cashChange: (usableCash - beginning.bankroll) as Usdc,
+      redeemed: 0 as Usdc,
       adopted,
       reserved: this.reserved,
       reason: "start",
@@ -162,6 +164,14 @@ export class Translator {
     const change = newChange();
     change.cash = cash;
     change.reasons.add(reason);
+    this.tellChange(change, at);
+  }
+
+  /** A payout that the engine has counted was redeemed: it can be spent now. */
+  redeem(payout: Usdc, at: Ms): void {
+    const change = newChange();
+    change.redeemed = payout;
+    change.reasons.add("redeemed");
     this.tellChange(change, at);
   }
 
@@ -361,19 +371,20 @@ export class Translator {
     return [...sums].map(([conditionId, cost]) => ({ conditionId, cost: cost as Usdc }));
   }
 
-  private tellChange({ cash, adopted, reasons }: Change, at: Ms): void {
+  private tellChange({ cash, redeemed, adopted, reasons }: Change, at: Ms): void {
     const reserved = this.reservedNow();
     const same = reserved.length === this.reserved.length &&
       reserved.every(({ conditionId, cost }, i) =>
         this.reserved[i]!.conditionId === conditionId && this.reserved[i]!.cost === cost
       );
-    if (cash === 0 && adopted.length === 0 && same) return;
+    if (cash === 0 && redeemed === 0 && adopted.length === 0 && same) return;
     this.reserved = reserved;
     this.outbox.push({
       type: "account",
       tExchange: at,
       tReceive: at,
       cashChange: cash as Usdc,
+      redeemed: redeemed as Usdc,
       adopted,
       reserved,
       reason: [...reasons].join(", ") || "orders of others",
@@ -381,4 +392,4 @@ export class Translator {
   }
 }
 
-const newChange = (): Change => ({ cash: 0, adopted: [], reasons: new Set() });
+const newChange = (): Change => ({ cash: 0, redeemed: 0, adopted: [], reasons: new Set() });

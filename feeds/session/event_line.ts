@@ -37,6 +37,7 @@ const SHAPES: Readonly<Record<ExecutionEvent["type"], Readonly<Record<string, Ch
   fillStage: { orderId: isText, fillId: isText, stage: oneOf("final", "undone") },
   account: {
     cashChange: isInteger,
+    redeemed: isInteger,
     adopted: listOf({
       token: isText,
       conditionId: isText,

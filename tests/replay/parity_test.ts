@@ -92,6 +92,7 @@ function moodyExchange(seed: number): ExchangePort {
       tell({
         type: "account",
         cashChange: -1_000_000 as Usdc,
+        redeemed: 0 as Usdc,
         adopted: [],
         reserved,
         reason: "withdrawn",

@@ -4,7 +4,7 @@ import { configSchema } from "../../commands/config/schema.ts";
 import type { EngineOptions } from "../../core/engine.ts";
 import type { MarketEvent } from "../../core/events.ts";
 import type { Ms } from "../../core/units.ts";
-import type { SessionStart } from "../../feeds/session/format.ts";
+import { EVENTS_NAME, type SessionStart } from "../../feeds/session/format.ts";
 import { openSession } from "../../feeds/session/reader.ts";
 import type { WriterSettings } from "../../feeds/session/writer.ts";
 import { SessionRecorder } from "../../commands/trading/recorder.ts";
@@ -46,6 +46,17 @@ async function copyFolder(from: string, to: string): Promise<void> {
   }
 }
 
+/** A busy disk is behind the writer: returns when the file has some blocks and has stopped growing, or after a second. */
+async function written(path: string): Promise<void> {
+  let before = -1;
+  for (let look = 0; look < 50; look++) {
+    const { size } = await Deno.stat(path);
+    if (size === before && size > 8_192) return;
+    before = size;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Trades `groups` and leaves the session's folder behind. */
 export async function stageSession(options: StageOptions): Promise<Staged> {
   const { strategy, id } = options;
@@ -75,6 +86,7 @@ export async function stageSession(options: StageOptions): Promise<Staged> {
   if (options.end === undefined) await files.finish({ note: "staged" }, recorder.decisions.hash);
   if (options.end !== "kill") await files.close();
   else {
+    await written(join(folder, EVENTS_NAME));
     await copyFolder(folder, `${folder}-killed`);
     await files.close();
   }

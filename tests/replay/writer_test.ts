@@ -65,7 +65,7 @@ Deno.test("a line that is no event of this version is not taken for one", () => 
   assert.equal(line({ ...good, tReceive: 1.5 }), null);
   assert.equal(line({ raw: "x", feed: "deribit", tReceive: 1 }), null);
   assert.equal(
-    line({ ...good, type: "account", cashChange: 1, adopted: [{}], reserved: [], reason: "" }),
+    line({ ...good, type: "account", cashChange: 1, redeemed: 0, adopted: [{}], reserved: [], reason: "" }),
     null,
   );
   assert.equal(parseEventRecord("[0,{"), null);

@@ -5,6 +5,7 @@ import type { FeeSchedule, Outcome } from "../../../core/market/instrument.ts";
 import { takerFee } from "../../../core/market/fees.ts";
 import { buyCost, isOpen, newOrder, remainingCost } from "../../../core/orders/order.ts";
 import { Portfolio } from "../../../core/orders/portfolio.ts";
+import { exposureOf } from "../../../core/risk/exposure.ts";
 import {
   type Ms,
   notional,
@@ -312,6 +313,7 @@ Deno.test("what an account brings along is neither profit nor loss until it is s
       shares: lots(10) as Shares,
       cost: dollars(6),
     }],
+    redeemed: dollars(0),
     reserved: [{ conditionId: "w1", cost: dollars(7) }],
     reason: "start",
     ...at(START),
@@ -321,4 +323,33 @@ Deno.test("what an account brings along is neither profit nor loss until it is s
   assert.equal(portfolio.sellableOf("w0.up"), lots(10));
   portfolio.settle("w0", "up", START as Ms);
   assert.equal(portfolio.realised, dollars(4));
+});
+
+Deno.test("a real account's payout counts as cash and cannot be spent until it is redeemed", () => {
+  const account = (redeemed: Usdc) => ({
+    type: "account" as const,
+    cashChange: dollars(0),
+    adopted: [],
+    redeemed,
+    reserved: [],
+    reason: "",
+    ...at(START),
+  });
+  const [real, paper] = [new Portfolio(BANKROLL), new Portfolio(BANKROLL)];
+  real.applyAccount(account(dollars(0)));
+  for (const portfolio of [real, paper]) {
+    portfolio.applyFill(tagged("b", buy(10, 0.40)), "w0", "up");
+    portfolio.settle("w0", "up", START as Ms);
+    assert.equal(portfolio.cash, BANKROLL + dollars(6));
+  }
+  assert.equal(paper.unclaimed, 0);
+  assert.equal(real.unclaimed, dollars(10));
+  assert.equal(exposureOf("w1", [], real).freeCash, BANKROLL - dollars(4));
+  real.undo("b");
+  assert.equal(real.unclaimed, 0);
+  real.applyFill(buy(10, 0.40), "w1", "up");
+  real.settle("w1", "up", START as Ms);
+  real.applyAccount(account(dollars(10)));
+  assert.equal(real.unclaimed, 0);
+  assert.equal(exposureOf("w1", [], real).freeCash, BANKROLL + dollars(6));
 });

@@ -7,7 +7,6 @@ import {
   newKillMeter,
   noteApiError,
   noteLatency,
-  notePositions,
 } from "../../../core/risk/kill_switch.ts";
 import type { Ms, Usdc } from "../../../core/units.ts";
 
@@ -58,20 +57,6 @@ Deno.test("too few orders are no evidence of latency", () => {
   assert.deepEqual(codes(meter), []);
 });
 
-Deno.test("a position may differ while it settles; it trips when it lasts, and not when it was mended meanwhile", () => {
-  const meter = newKillMeter();
-  const differs = [{ token: "7", ours: 10_000_000, venue: 0 }];
-  notePositions(meter, LIMITS, differs, T0 as Ms);
-  assert.deepEqual(codes(meter, { at: (T0 + 29_999) as Ms }), []);
-  notePositions(meter, LIMITS, differs, (T0 + 20_000) as Ms);
-  const [trip] = checkKill(meter, LIMITS, figures({ at: (T0 + 30_000) as Ms }));
-  assert.deepEqual([trip?.code, trip?.value], ["KILL_POSITION_MISMATCH", 10_000_000]);
-  notePositions(meter, LIMITS, [{ token: "7", ours: 10_000_000, venue: 9_990_000 }], (T0 + 30_001) as Ms);
-  assert.deepEqual(codes(meter, { at: (T0 + 90_000) as Ms }), []);
-  notePositions(meter, LIMITS, differs, (T0 + 90_000) as Ms);
-  assert.deepEqual(codes(meter, { at: (T0 + 100_000) as Ms }), [], "the clock starts again");
-});
-
 Deno.test("a loss of 200 pUSD on open positions trips, one millionth less does not", () => {
   assert.deepEqual(codes(newKillMeter(), { unrealised: -199_999_999 as Usdc }), []);
   assert.deepEqual(codes(newKillMeter(), { unrealised: -200_000_000 as Usdc }), ["KILL_UNREALISED_LOSS"]);
@@ -95,10 +80,8 @@ Deno.test("meters stay bounded whatever is noted", () => {
       at += gap;
       noteApiError(meter, LIMITS, at as Ms);
       noteLatency(meter, LIMITS, gap);
-      notePositions(meter, LIMITS, [{ token: String(gap), ours: gap, venue: 0 }], at as Ms);
     }
     assert.ok(meter.errorsAtMs.length <= 11);
     assert.ok(meter.latenciesMs.length <= 20);
-    assert.ok(meter.mismatches.size <= 1);
   }));
 });

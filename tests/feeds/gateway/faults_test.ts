@@ -125,10 +125,14 @@ Deno.test("a winner becomes a claim, and its redemption cash without telling the
     const events = account.events.length;
     venue.shares.set(UP, 0);
     venue.cash += 10_000_000;
+    assert.equal(account.portfolio.unclaimed, 10_000_000);
     await stage.pass(91_000);
-    assert.equal(account.events.length, events);
+    const [redeemed, ...more] = account.events.slice(events);
+    assert.ok(redeemed?.type === "account" && redeemed.cashChange === 0 && redeemed.redeemed === 10_000_000);
+    assert.deepEqual(more, []);
     assert.equal(gateway.wallet.ledgers.final.cash, venue.cash);
     assert.equal(account.portfolio.cash, venue.cash);
+    assert.equal(account.portfolio.unclaimed, 0);
     assert.deepEqual(codes(stage), []);
     gateway.observe({ ...resolved, winner: "down" });
     assert.deepEqual(codes(stage), ["WINNER_CONTRADICTED"]);
