@@ -23,7 +23,7 @@ export interface Reading {
 }
 
 /** Condition ids of protocol V2 have 31 bytes; only the balance's type follows from it, never what is signed. */
-function versionOf(desk: Desk, conditionId: string): "v1" | "v2" {
+export function versionOf(desk: Desk, conditionId: string): "v1" | "v2" {
   const version = desk.markets.get(conditionId)?.version;
   if (version === "v1" || version === "v2") return version;
   return desk.options.version ?? (conditionId.length === 64 ? "v2" : "v1");

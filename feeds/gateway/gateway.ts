@@ -4,17 +4,19 @@
  */
 import { invariant, OperationError } from "../../core/errors.ts";
 import type { ExecutionEvent, Intent, MarketEvent } from "../../core/events.ts";
+import type { Fill } from "../../core/orders/lifecycle_types.ts";
 import type { Ms } from "../../core/units.ts";
 import { type LatchMark, readLatch, setLatch } from "../journal/latch.ts";
 import { resumeState, type WalletState } from "../journal/state.ts";
 import { modeForbids } from "../polymarket/order_entry/venue_mode.ts";
 import { Asker } from "./asker.ts";
-import { BalanceCheck } from "./balances.ts";
+import { BalanceCheck, versionOf } from "./balances.ts";
 import { cancelOurs, type Desk, mayRest, now, takeTrades, unknownHashes } from "./desk.ts";
 import { Keeper } from "./keeper.ts";
 import { Markets } from "./markets.ts";
 import { Links } from "./links.ts";
 import { openBooks, unsettledTrades } from "./opening.ts";
+import { type Asset, Refresher } from "./refresher.ts";
 import { Resync } from "./resync.ts";
 import { type Refused, Sender } from "./sender.ts";
 import {
@@ -58,6 +60,7 @@ class LiveGateway implements Gateway {
   private nextBalance = -Infinity;
   private checking = false;
   private readonly restartActions;
+  private readonly refresher: Refresher;
 
   constructor(private readonly options: GatewayOptions) {
     const timing = { ...DEFAULT_GATEWAY_TIMING, ...options.timing };
@@ -67,10 +70,12 @@ class LiveGateway implements Gateway {
     this.latch = latch.set ? latch.mark : null;
     const resumed = resumeState(options.journal, clock.now());
     this.restartActions = resumed.actions;
+    this.refresher = new Refresher(entry, log);
     this.keeper = new Keeper(options.journal, resumed, {
       now: () => clock.now(),
       onActions: (actions) => this.asker.run(actions),
       onAlarm: alarm,
+      beforeFinal: (fill, tell) => this.refresher.before(this.assetOf(fill), tell),
       onNews: () => this.tellNews(),
       onBroken: (error) => this.journalBroken(error),
     });
@@ -107,6 +112,13 @@ class LiveGateway implements Gateway {
       },
       onSilent: (at) => this.resync.lostAt(at),
     });
+  }
+
+  /** A purchase brings shares, a sale cash. */
+  private assetOf({ side, token, conditionId }: Fill): Asset {
+    return side === "buy"
+      ? { kind: "conditional", token, version: versionOf(this.desk, conditionId) }
+      : { kind: "collateral" };
   }
 
   get wallet(): WalletState {
@@ -250,6 +262,7 @@ class LiveGateway implements Gateway {
       ? await cancelOurs(this.desk, () => this.sender.awaited)
       : { open: [], proved: false };
     if (started) await this.settle();
+    this.refresher.close();
     const report = this.reportOf(open, proved);
     const { openAfter, unsettled, unknown } = report;
     this.keeper.note("note", {
@@ -269,6 +282,7 @@ class LiveGateway implements Gateway {
     this.phase = "stopping";
     this.bug ??= reason;
     this.resync.close();
+    this.refresher.close();
     try {
       if (traded) await this.options.entry.cancelAll();
       // A start that failed has sent nothing; what others have on this key is theirs.

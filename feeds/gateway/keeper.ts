@@ -6,7 +6,7 @@
 import { OperationError } from "../../core/errors.ts";
 import type { Outcome } from "../../core/market/instrument.ts";
 import type { Entry } from "../../core/orders/ledger.ts";
-import type { LifeAction, LifeInput, TradeReport } from "../../core/orders/lifecycle_types.ts";
+import type { Fill, LifeAction, LifeInput, TradeReport } from "../../core/orders/lifecycle_types.ts";
 import type { Ms, Usdc } from "../../core/units.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { LedgerInput } from "../journal/row_codec.ts";
@@ -28,6 +28,8 @@ export interface KeeperHooks {
   readonly now: () => Ms;
   readonly onActions: (actions: readonly LifeAction[]) => void;
   readonly onAlarm: (code: string, detail: string) => void;
+  /** A fill was confirmed: calls back once what it brought can be relied on. */
+  readonly beforeFinal: (fill: Fill, tell: () => void) => void;
   /** The translator has events that were not there before. */
   readonly onNews: () => void;
   /** The journal took its last row. */
@@ -50,7 +52,15 @@ export class Keeper {
     private readonly hooks: KeeperHooks,
   ) {
     this.wallet = journalled.state;
-    this.translator = new Translator(this.wallet, (detail) => hooks.onAlarm("POSITION_MISMATCH", detail));
+    this.translator = new Translator(
+      this.wallet,
+      (detail) => hooks.onAlarm("POSITION_MISMATCH", detail),
+      (fill, tell) =>
+        hooks.beforeFinal(fill, () => {
+          tell();
+          hooks.onNews();
+        }),
+    );
   }
 
   /** An input from wherever; foreign orders and trades are told once and kept out of the journal. */

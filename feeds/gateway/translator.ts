@@ -76,6 +76,8 @@ export class Translator {
     private readonly wallet: WalletState,
     /** Shares the engine was given and which are gone; it may try to sell them. */
     private readonly onPhantom: (detail: string) => void,
+    /** Calls back once what the confirmed fill brought can be relied on. */
+    private readonly beforeFinal: (fill: Fill, tell: () => void) => void = (_fill, tell) => tell(),
   ) {}
 
   /** Orders of this session whose end has not been told. */
@@ -286,7 +288,10 @@ export class Translator {
       });
     }
     if (stage === "provisional") told.pending.add(fill.id);
-    else if (told.pending.delete(fill.id)) this.outbox.push({ type: "fillStage", ...about, stage });
+    else if (told.pending.delete(fill.id)) {
+      if (stage === "undone") this.outbox.push({ type: "fillStage", ...about, stage });
+      else this.beforeFinal(fill, () => this.outbox.push({ type: "fillStage", ...about, stage: "final" }));
+    }
   }
 
   private outsideFill(fill: Fill, stage: FillAction["stage"], change: Change): void {

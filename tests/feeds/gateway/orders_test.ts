@@ -26,6 +26,32 @@ Deno.test("a market order that is told fills provisionally, then finally, and en
   });
 });
 
+Deno.test("confirmed shares may be sold once the venue has looked at the chain, or could not be made to", async () => {
+  for (const fails of [false, true]) {
+    await withGateway(async (stage) => {
+      const { venue, gateway, account } = stage;
+      const looked = Promise.withResolvers<void>();
+      const asked: string[] = [];
+      (venue.entry as { refreshBalance: unknown }).refreshBalance = (
+        of: { kind: string; token?: string },
+      ) => {
+        asked.push(of.token ?? of.kind);
+        return looked.promise;
+      };
+      gateway.submit(intent(venue), venue.clock.now());
+      await settle();
+      venue.confirmAll();
+      await settle();
+      assert.deepEqual(asked, [UP]);
+      assert.equal(account.portfolio.sellableOf(UP), 0);
+      if (fails) looked.reject(new Error("no answer"));
+      else looked.resolve();
+      await settle();
+      assert.equal(account.portfolio.sellableOf(UP), 10_000_000);
+    });
+  }
+});
+
 Deno.test("the row is on disk before the bytes leave, and the note that they left follows", async () => {
   await withGateway(async ({ venue, gateway, journal, latencies }) => {
     const before = journal.lastSeq;
