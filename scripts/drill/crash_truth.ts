@@ -1,0 +1,193 @@
+/** What the simulated venue knows of a wallet, what the wallet's journal says, and where the two differ. */
+import { isEnded } from "../../core/orders/lifecycle_table.ts";
+import { openForReading } from "../../feeds/journal/database.ts";
+import { readRow } from "../../feeds/journal/row_codec.ts";
+import type { JournalRow } from "../../feeds/journal/rows.ts";
+import { rebuildState, type WalletState } from "../../feeds/journal/state.ts";
+import { readRows } from "../../feeds/journal/verify.ts";
+import { PUSD, type Wallet } from "../../fixtures/exchange/ledger.ts";
+import { type Order, tokenOf } from "../../fixtures/exchange/order.ts";
+import type { ExchangeState } from "../../fixtures/exchange/state.ts";
+import type { TradeStatus } from "../../fixtures/exchange/trade.ts";
+import { type BookText, bookText } from "./trader.ts";
+
+/** What is wrong, by kind; all empty when nothing is. */
+export interface Differences {
+  /** Orders at the venue that the journal does not have, or has written off. */
+  readonly lost: string[];
+  /** More than one order for one intent. */
+  readonly doubled: string[];
+  /** Intents the journal believes at the venue that the venue never saw, or of which nobody knows. */
+  readonly phantom: string[];
+  /** Ledgers, shares matched, balances. */
+  readonly ledger: string[];
+  /** Open at the venue. */
+  readonly open: string[];
+  readonly journal: string[];
+}
+
+export const noDifferences = (): Differences => ({
+  lost: [],
+  doubled: [],
+  phantom: [],
+  ledger: [],
+  open: [],
+  journal: [],
+});
+
+export const countOf = (found: Differences): number =>
+  Object.values(found).reduce((sum: number, list: string[]) => sum + list.length, 0);
+
+export interface Intent {
+  readonly hash: string;
+  /** Unique within a run of a program; the number of restarts before it makes it unique in the journal. */
+  readonly id: string;
+}
+
+export interface ReadJournal {
+  readonly rows: number;
+  readonly intents: readonly Intent[];
+  readonly state: WalletState;
+}
+
+/** Reads a journal from the first row, as a restart would. Throws what `rebuildState` throws; damage is in `damage`. */
+export function readJournal(path: string): ReadJournal & { readonly damage: string | null } {
+  const db = openForReading(path);
+  try {
+    const rows: JournalRow[] = [];
+    const reading = readRows(db, path.replace(/^.*\/(0x[0-9a-f]+)\.sqlite$/, "$1"));
+    let damage: string | null = null;
+    for (;;) {
+      const step = reading.next();
+      if (step.done) {
+        damage = step.value === null ? null : `row ${step.value.seq}: ${step.value.detail}`;
+        break;
+      }
+      rows.push(step.value);
+    }
+    const intents: Intent[] = [];
+    let session = 0;
+    for (const { kind, body } of rows) {
+      const meaning = readRow(kind, body);
+      if (meaning.of !== "life") continue;
+      if (meaning.input.type === "restart") session++;
+      if (meaning.input.type !== "created") continue;
+      const { hash, orderId } = meaning.input.terms;
+      intents.push({ hash, id: `${session}/${orderId}` });
+    }
+    return { rows: rows.length, intents, state: rebuildState(rows), damage };
+  } finally {
+    db.close();
+  }
+}
+
+/** Orders of a wallet at the venue by hash, lower case. */
+export function ordersOf(state: ExchangeState, wallet: Wallet): Map<string, Order> {
+  const found = new Map<string, Order>();
+  for (const order of state.orders.values()) {
+    if (order.wallet === wallet) found.set(order.id.toLowerCase(), order);
+  }
+  return found;
+}
+
+/** A wallet's opening cash and everything its trades of these statuses moved. */
+export function trueBook(
+  state: ExchangeState,
+  wallet: Wallet,
+  opening: number,
+  counts: (status: TradeStatus) => boolean,
+): BookText {
+  const sums = new Map<string, number>([[PUSD, opening]]);
+  for (const { status, movement } of state.trades.values()) {
+    if (!counts(status)) continue;
+    for (const leg of movement.legs) {
+      if (leg.wallet === wallet) sums.set(leg.asset, (sums.get(leg.asset) ?? 0) + leg.delta);
+    }
+  }
+  return bookOfSums(sums);
+}
+
+/** What lies in the wallet on the chain. */
+export const chainBook = (wallet: Wallet): BookText => bookOfSums(wallet.chain);
+
+function bookOfSums(sums: ReadonlyMap<string, number>): BookText {
+  const tokens = [...sums].filter(([asset, amount]) => asset !== PUSD && amount !== 0).sort();
+  return { cash: sums.get(PUSD) ?? 0, tokens: Object.fromEntries(tokens) };
+}
+
+/** Says where two books differ, millionths; empty when nowhere. */
+export function bookDifferences(what: string, ours: BookText, venue: BookText): string[] {
+  const found: string[] = [];
+  if (ours.cash !== venue.cash) found.push(`${what} cash ${ours.cash}, venue ${venue.cash}`);
+  for (const token of new Set([...Object.keys(ours.tokens), ...Object.keys(venue.tokens)])) {
+    const [held, told] = [ours.tokens[token] ?? 0, venue.tokens[token] ?? 0];
+    if (held !== told) found.push(`${what} token ${token.slice(0, 10)}: ${held}, venue ${told}`);
+  }
+  return found;
+}
+
+export interface Compared {
+  readonly differences: Differences;
+  readonly intents: number;
+  readonly orders: number;
+  readonly trades: number;
+}
+
+/** Compares a wallet's journal with the venue when nothing of it is under way. `opening` in millionths. */
+export function compareWith(
+  state: ExchangeState,
+  wallet: Wallet,
+  journal: ReturnType<typeof readJournal>,
+  opening: number,
+): Compared {
+  const differences = noDifferences();
+  const { damage, intents, state: ours } = journal;
+  if (damage !== null) differences.journal.push(damage);
+  const venue = ordersOf(state, wallet);
+  const written = new Set(intents.map(({ hash }) => hash.toLowerCase()));
+  for (const id of venue.keys()) if (!written.has(id)) differences.lost.push(`${id} is not in the journal`);
+  const byIntent = new Map<string, string>();
+  for (const { hash, id } of intents) {
+    const known = byIntent.get(id);
+    if (known !== undefined) differences.doubled.push(`intent ${id} is ${known} and ${hash}`);
+    byIntent.set(id, hash);
+    compareOrder(differences, ours, venue.get(hash.toLowerCase()), hash);
+  }
+  for (const order of state.open) {
+    if (order.wallet === wallet) differences.open.push(`${order.id} is ${order.status}`);
+  }
+  const { ledgers } = ours;
+  const chain = chainBook(wallet);
+  const confirmed = trueBook(state, wallet, opening, (status) => status === "CONFIRMED");
+  differences.ledger.push(
+    ...bookDifferences("final", bookText(ledgers.final), chain),
+    ...bookDifferences("provisional", bookText(ledgers.provisional), chain),
+    ...bookDifferences("confirmed trades", bookText(ledgers.final), confirmed),
+  );
+  return { differences, intents: intents.length, orders: venue.size, trades: ours.life.trades.size };
+}
+
+function compareOrder(found: Differences, ours: WalletState, order: Order | undefined, hash: string): void {
+  const tracked = ours.life.orders.get(hash);
+  if (tracked === undefined) {
+    // Settled hours ago and let go of.
+    return;
+  }
+  const { state, told, reason } = tracked;
+  if (!isEnded(state) || tracked.stale || tracked.disputed) {
+    found.phantom.push(`${hash} is ${state}${tracked.stale ? ", stale" : ""}`);
+    return;
+  }
+  if (order === undefined) {
+    if (state !== "rejected") found.phantom.push(`${hash} is ${state}, the venue never saw it`);
+    return;
+  }
+  const ended = order.status !== "LIVE" && order.status !== "HELD" && order.status !== "DELAYED";
+  if (state === "rejected" && (!ended || order.matched > 0)) {
+    found.lost.push(`${hash} was written off (${reason}), the venue has it ${order.status}`);
+  }
+  if (told !== order.matched) {
+    const token = tokenOf(order.place).slice(0, 8);
+    found.ledger.push(`${hash} of ${token}: matched ${told}, venue ${order.matched}`);
+  }
+}
