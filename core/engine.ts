@@ -3,6 +3,7 @@
  * every wish through the gate and returns what may be sent. No I/O, no clock, no chance of its own: the same events give
  * the same intents, whoever produces the events and whoever executes the intents.
  */
+import type { EngineTrace } from "./engine_trace.ts";
 import type {
   AccountEvent,
   Event,
@@ -73,6 +74,8 @@ export interface EngineOptions {
   readonly onView?: (view: MarketView, window: WindowState) => void;
   /** Called once a window is settled, before it is forgotten. */
   readonly onSettled?: (window: WindowState, portfolio: Portfolio) => void;
+  /** Told of the places a decision passes; for measuring only. */
+  readonly trace?: EngineTrace;
 }
 
 interface TokenRef {
@@ -165,10 +168,21 @@ export class Engine {
         return this.cancelAll(() => true);
       default:
         this.applyMarket(event);
+        this.options.trace?.applied();
     }
     if (more || now < this.nextDecision) return NO_INTENTS;
     this.nextDecision = (Math.floor(now / this.decideEveryMs) + 1) * this.decideEveryMs;
     return this.decideAll();
+  }
+
+  /**
+   * Shows every running window as the policy would see it now, and decides nothing: for a learner that looks first and is
+   * told its action afterwards. The view is reused.
+   */
+  observe(visit: (view: MarketView, window: WindowState) => void): void {
+    for (const window of this.windows.values()) {
+      if (this.isRunning(window)) visit(this.fillView(window, this.asset(window.instrument.asset)), window);
+    }
   }
 
   private applyMarket(event: MarketEvent): void {
@@ -368,12 +382,12 @@ export class Engine {
     let intents: Intent[] | null = null;
     this.updateStops();
     for (const window of this.windows.values()) {
-      const { startMs, endMs } = window.instrument;
+      const { endMs } = window.instrument;
       if (this.now >= endMs + FORGET_AFTER_MS && this.isOver(window)) {
         this.forget(window);
         continue;
       }
-      if (this.now < startMs || this.now >= endMs || window.winner !== null) continue;
+      if (!this.isRunning(window)) continue;
       if (endMs - this.now < this.options.limits.blackoutBeforeEndMs) {
         const { conditionId } = window.instrument;
         const cancels = this.cancelAll((order) =>
@@ -385,6 +399,11 @@ export class Engine {
       if (intent !== null) (intents ??= []).push(intent);
     }
     return intents ?? NO_INTENTS;
+  }
+
+  private isRunning(window: WindowState): boolean {
+    const { startMs, endMs } = window.instrument;
+    return this.now >= startMs && this.now < endMs && window.winner === null;
   }
 
   /** Nothing can happen in a window any more: resolved, or long ended, with nothing held and nothing open. */
@@ -408,13 +427,17 @@ export class Engine {
   private decide(window: WindowState): SubmitIntent | null {
     this.evaluations++;
     const asset = this.asset(window.instrument.asset);
+    const { trace } = this.options;
     const view = this.fillView(window, asset);
+    trace?.features(window);
     const action = this.options.policy.decide(view);
+    trace?.policy(window);
     this.options.onView?.(view, window);
     if (action === HOLD) return null;
     const draft = draftOrder(action, view, this.drafting);
     if (draft === null) return null;
     const refusal = this.gate(draft, window, asset);
+    trace?.gated(window);
     this.options.onDecision?.({
       seq: this.decisionSeq++,
       t: this.now as Ms,

@@ -2,7 +2,6 @@
  * A trained policy at work: features to action through the kernel, for one window or for all of them in one call. No
  * allocation per decision once a window is known.
  */
-import { FEATURE_COUNT } from "../../core/features/vector.ts";
 import { invariant, OperationError } from "../../core/errors.ts";
 import {
   type Action,
@@ -16,7 +15,7 @@ import type { Random } from "../../core/random.ts";
 import { largest, sample } from "./collect.ts";
 import { History } from "./history.ts";
 import { openModel, type PpoModel } from "./model.ts";
-import { writeObservation } from "./observation.ts";
+import { OBSERVATION_SETS, observationSize, writeView } from "../env/observation.ts";
 
 /** The three outputs in their order. */
 export const PPO_ACTIONS: readonly Action[] = [HOLD, WANT_UP, WANT_DOWN];
@@ -69,31 +68,33 @@ class Slots {
   }
 }
 
-/** A policy from a model. Throws MODEL_INVALID or NETWORK_INVALID; a network with other than 18 features and 3 actions is MODEL_INVALID. */
+/** A policy from a model. Throws MODEL_INVALID or NETWORK_INVALID; a network without one of the observation sets (`models/env/observation.ts`) or with
+ * other than 3 actions is MODEL_INVALID. */
 export function ppoPolicy(model: PpoModel, options: PpoPolicyOptions = PPO_POLICY_DEFAULTS): PpoPolicy {
   const { maxMarkets, random } = options;
   const { network, normaliser } = openModel(model, maxMarkets);
   const { inputs, outputs, outputStride, spec } = network.plan;
-  if (spec.features !== FEATURE_COUNT || outputs !== 3 || network.probabilities.length === 0) {
+  const sizes = OBSERVATION_SETS.map(observationSize);
+  if (!sizes.includes(spec.features) || outputs !== 3 || network.probabilities.length === 0) {
     throw new OperationError({
       code: "MODEL_INVALID",
       message: `Cannot use ${spec.name} as a policy: it has ${spec.features} features and ${outputs} outputs`,
-      hint: `A policy has ${FEATURE_COUNT} features, 3 outputs and ends in logSoftmax.`,
+      hint: `A policy has ${sizes.join(" or ")} features, 3 outputs and ends in logSoftmax.`,
     });
   }
-  const history = new History(maxMarkets, FEATURE_COUNT, spec.history);
+  const history = new History(maxMarkets, spec.features, spec.history);
   const seenAt = new Float64Array(maxMarkets).fill(NaN);
   const slots = new Slots(maxMarkets, (row) => {
     history.reset(row);
     seenAt[row] = NaN;
   });
-  const observation = new Float32Array(FEATURE_COUNT);
+  const observation = new Float32Array(spec.features);
 
   const present = (view: MarketView, row: number): void => {
     const slot = slots.of(view.instrument.conditionId);
     // Asked twice about one instant, the past does not become longer.
     if (seenAt[slot] !== view.now) {
-      writeObservation(view.features, observation, 0);
+      writeView(view, spec.features, observation, 0);
       history.push(slot, observation, 0);
       seenAt[slot] = view.now;
     }
