@@ -41,7 +41,10 @@ Deno.test("paper trading sees a window through: strike, fills, fees, settlement,
     assert.equal(ran.code, 0, ran.err);
     const data = ran.envelope?.data ?? {};
     const windows = data["windows"] as Window[];
-    assert.deepEqual(windows.map((window) => window.slug), ["btc-updown-5m-1795253700"]);
+    // The first whole one; a machine with other work may be late for the very first.
+    assert.equal(windows.length, 1);
+    const { slug } = windows[0]!;
+    assert.match(slug, /^btc-updown-5m-1795(253700|254000|254300)$/);
     assert.ok(windows[0]!.settled && windows[0]!.outcome !== null && windows[0]!.strike !== null);
     assert.ok(Number(data["orders"]) > 0);
     assert.deepEqual(data["positions"], []);
@@ -49,7 +52,7 @@ Deno.test("paper trading sees a window through: strike, fills, fees, settlement,
     const feeds = data["feeds"] as { feed: string; frames: number; unrecognised: number }[];
     assert.ok(feeds.length >= 5 && feeds.every((feed) => feed.frames > 0 && feed.unrecognised === 0));
     const html = await Deno.readTextFile(String(data["report"]));
-    assert.match(html, /btc-updown-5m-1795253700/);
+    assert.ok(html.includes(slug));
   });
 });
 
