@@ -13,8 +13,12 @@ import type { Instrument, Outcome } from "../../core/market/instrument.ts";
 import { type ExchangePort, Session } from "../../core/session.ts";
 import { formatPrice, formatShares, formatUsdc, type Ms, type Price, type Usdc } from "../../core/units.ts";
 import type { FillRow, WindowRow } from "../report/model.ts";
+import type { OrderLatency } from "../../feeds/gateway/types.ts";
 import { DecisionLog } from "./decision_log.ts";
+import { FrameTrace } from "./frame_trace.ts";
 import { LatencyRecorder } from "./latency.ts";
+import { OrderLog } from "./order_stamps.ts";
+import type { TradeObserver } from "./observer.ts";
 import { SeriesRecorder } from "./series.ts";
 
 const MAX_FILLS = 100_000;
@@ -37,6 +41,10 @@ export interface RecorderOptions {
   readonly onSettled?: (slug: string) => void;
   /** Gets everything that enters the engine and leaves it, in order. */
   readonly record?: StepRecord;
+  /** False: no stage is stamped. Default true. */
+  readonly instrument?: boolean;
+  /** Counts for metrics and the dashboard. */
+  readonly observer?: TradeObserver;
 }
 
 /** The record of a session, as the engine's loop sees it. */
@@ -52,6 +60,7 @@ export class SessionRecorder {
   readonly session: Session;
   readonly decisions: DecisionLog;
   readonly latency = new LatencyRecorder();
+  readonly orderLog: OrderLog;
   readonly series = new SeriesRecorder();
   readonly fills: FillRow[] = [];
   fillCount = 0;
@@ -62,21 +71,26 @@ export class SessionRecorder {
   firstEventMs: number | null = null;
   lastEventMs = 0;
   private readonly windows = new Map<string, WindowRecord>();
-  private readonly sentAt = new Map<string, Ms>();
-  private frameUs = NaN;
+  private readonly trace: FrameTrace | null;
 
   constructor(private readonly options: RecorderOptions) {
+    const { monotonicUs } = options;
+    this.trace = options.instrument === false ? null : new FrameTrace(this.latency, monotonicUs);
+    this.orderLog = new OrderLog(this.latency, monotonicUs);
     this.decisions = new DecisionLog(options.writeDecision);
     this.engine = new Engine({
       ...options.engine,
+      ...(this.trace === null ? {} : { trace: this.trace }),
       onDecision: (decision) => {
         const line = this.decisions.add(decision);
         options.record?.decision(line);
+        options.observer?.decision(decision);
       },
       onView: (view, window) => {
         const record = this.windows.get(window.instrument.conditionId);
         if (record !== undefined) record.seen = true;
         this.series.view(view, window);
+        options.observer?.view(view, window);
       },
       onSettled: (window) => this.settled(window),
     });
@@ -91,21 +105,26 @@ export class SessionRecorder {
     });
   }
 
-  /** Feeds the events of one frame; `frameUs` is when the frame's callback began (monotonic), NaN when there is none. */
-  frame(events: readonly MarketEvent[], frameUs = NaN): void {
-    const { monotonicUs } = this.options;
-    let from = monotonicUs();
-    if (!Number.isNaN(frameUs)) this.latency.record("decode", from - frameUs);
-    this.frameUs = Number.isNaN(frameUs) ? from : frameUs;
+  /**
+   * Feeds the events of one frame. `receivedUs` is when the socket's callback began, `handledUs` when its turn to be decoded
+   * came (monotonic); NaN when the events had no frame of their own.
+   */
+  frame(events: readonly MarketEvent[], receivedUs = NaN, handledUs = receivedUs): void {
+    const { trace } = this;
+    trace?.begin(receivedUs, handledUs, events[0]);
     for (let i = 0; i < events.length; i++) {
       const event = events[i]!;
       this.note(event);
+      trace?.event(event);
       this.session.feed(event, i + 1 < events.length);
-      const to = monotonicUs();
-      this.latency.record("decide", to - from);
-      from = to;
+      trace?.stepped();
     }
     if (events.length > 0) this.series.addEquity(this.lastEventMs, this.engine.equity());
+  }
+
+  /** The gateway's stamps of an order. */
+  wire(latency: OrderLatency): void {
+    if (this.trace !== null) this.orderLog.wire(latency);
   }
 
   private note(event: MarketEvent): void {
@@ -144,23 +163,23 @@ export class SessionRecorder {
       }, ended ${window.winner}`,
     );
     this.series.addEquity(this.lastEventMs, this.engine.equity(), true);
+    this.options.observer?.settled(window);
     this.options.onSettled?.(slug);
   }
 
   private intent(intent: Intent, now: Ms): void {
-    if (intent.type !== "submit") return;
-    this.latency.record("tickToSend", this.options.monotonicUs() - this.frameUs);
-    this.sentAt.set(intent.orderId, now);
+    const { trace } = this;
+    if (intent.type !== "submit" || trace === null) return;
+    const instrument = this.windows.get(intent.conditionId)?.instrument;
+    if (instrument === undefined) return;
+    const series = trace.seriesOfInstrument(instrument);
+    this.orderLog.sent(intent, now, trace, { instrument, series });
   }
 
   private execution(event: ExecutionEvent): void {
-    if (event.type === "fill") return this.fill(event);
-    if (event.type === "fillStage") return this.fillStage(event);
-    if (event.type === "account") return;
-    const sentAt = this.sentAt.get(event.orderId);
-    if (sentAt === undefined) return;
-    this.latency.record("acknowledge", (event.tReceive - sentAt) * 1000);
-    this.sentAt.delete(event.orderId);
+    if (this.trace !== null) this.orderLog.answer(event);
+    if (event.type === "fill") this.fill(event);
+    else if (event.type === "fillStage") this.fillStage(event);
   }
 
   private fill(event: FillEvent): void {
