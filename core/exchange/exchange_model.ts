@@ -78,8 +78,10 @@ export class ExchangeModel implements ExchangePort {
   private fillSeq = 0;
   /** The time that tasks and events have reached. */
   private now = -Infinity;
+  private readonly freeFunds: boolean;
 
   constructor(options: ExchangeOptions) {
+    this.freeFunds = options.freeFunds === true;
     this.units = exchangeUnits(options);
     this.account = new Account(options.bankroll, options.holdings);
     this.provisional = new Provisional(this.account, this.rebates);
@@ -239,7 +241,7 @@ export class ExchangeModel implements ExchangePort {
       return this.reject(intent, venueAt, { code: "MARKET_CLOSED", message: "the market is closed" });
     }
     const problem = validateTerms(intent, market.instrument) ??
-      checkFunds(this.account, this.orders.values(), intent, market);
+      this.fundsProblem(intent, market);
     if (problem !== null) return this.reject(intent, venueAt, problem);
     if (phase === "postOnly" && !intent.postOnly) {
       const message = "only post-only orders are taken at the moment";
@@ -271,6 +273,11 @@ export class ExchangeModel implements ExchangePort {
       at + this.units.hold.holdMs(market.instrument),
       (then) => this.run(then, () => this.match(order, (then - lagMs) as Ms)),
     );
+  }
+
+  private fundsProblem(intent: SubmitIntent, market: ModelMarket): Problem | null {
+    const problem = checkFunds(this.account, this.orders.values(), intent, market);
+    return this.freeFunds && problem?.code === "NOT_ENOUGH_BALANCE" ? null : problem;
   }
 
   /** Not marketable (any more): GTC and GTD rest, the others are killed. Times are the venue's from here on. */
@@ -319,7 +326,7 @@ export class ExchangeModel implements ExchangePort {
       const message = "the market closed during the hold";
       return this.reject(intent, at, { code: "MARKET_CLOSED", message });
     }
-    const funds = checkFunds(this.account, this.orders.values(), intent, market);
+    const funds = this.fundsProblem(intent, market);
     if (funds !== null) return this.reject(intent, at, funds);
     if (!isMarketable(order)) return this.rest(order, at);
     const { fills, satisfied } = walkBook(bookOf(order), wantOf(order), this.units.step);

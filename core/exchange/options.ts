@@ -42,6 +42,8 @@ export interface ExchangeOptions extends Partial<ExchangeUnits> {
   readonly bankroll: Usdc;
   /** Shares held at the start, by token. */
   readonly holdings?: ReadonlyMap<string, Shares>;
+  /** No order is refused for want of money or shares: who owns what is kept elsewhere. Default false. */
+  readonly freeFunds?: boolean;
 }
 
 /** The options with every default in place. */
