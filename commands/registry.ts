@@ -9,14 +9,18 @@ import { register as doctor } from "./doctor.ts";
 import { register as journal } from "./journal.ts";
 import { register as keys } from "./keys.ts";
 import { register as kill } from "./kill.ts";
+import { register as merge } from "./merge.ts";
 import { register as positions } from "./positions.ts";
 import { register as record } from "./record.ts";
+import { register as redeem } from "./redeem.ts";
 import { register as replay } from "./replay.ts";
 import { register as resume } from "./resume.ts";
 import { register as sim } from "./sim.ts";
 import { register as stream } from "./stream.ts";
 import { register as tape } from "./tape.ts";
 import { register as trade } from "./trade.ts";
+import { register as unwrap } from "./unwrap.ts";
+import { register as wrap } from "./wrap.ts";
 
 /** Adds one subcommand, with its options and help, to the program. */
 export type Register = (program: Command) => void;
@@ -34,6 +38,10 @@ export const COMMANDS: readonly Register[] = [
   balance,
   positions,
   cancelAll,
+  merge,
+  redeem,
+  wrap,
+  unwrap,
   kill,
   resume,
   journal,

@@ -129,9 +129,48 @@ const killSection = z.strictObject({
   maxDrawdownFraction: fraction(0.10),
 });
 
+/** What is measured, what it is judged by, and what is done about it: docs/latency.md. Times in ms. */
+const latencySection = z.strictObject({
+  /** Stamp every stage of every event. */
+  stages: z.boolean().default(true),
+  /** `latency-probe` says go below this p95 from tick to acknowledged order. */
+  goMs: wholeMs(150),
+  /** And no-go above this. */
+  noGoMs: wholeMs(300),
+  /** A measured latency above this: purchases are skipped, or widened. */
+  spikeMs: wholeMs(100),
+  /** Ticks a purchase stays behind the price it saw while latency is above `spikeMs`; 0: it is skipped. */
+  widenTicks: z.int().min(0).max(100).default(0),
+  /** A measured latency above this for `pauseAfterMs` sets the latch. */
+  pauseMs: wholeMs(500),
+  pauseAfterMs: wholeMs(5_000),
+});
+
 const doctorSection = z.strictObject({
   /** How long a pass of `doctor` arms live trading. */
   maxAgeMs: wholeMs(86_400_000),
+});
+
+const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
+const isHttp = (text: string): boolean => /^https?:\/\/\S+$/.test(text) && URL.canParse(text);
+
+/** How Polygon is asked, and what is paid for gas. */
+const chainSection = z.strictObject({
+  /** JSON-RPC endpoints, asked in this order; empty: network.polygonRpc, else the venue's own. */
+  rpc: z.array(z.string().refine(isHttp, { error: "must be http or https URLs" })).default([]),
+  /** Wall time for one call to one endpoint. */
+  deadlineMs: z.int().min(100).max(60_000).default(5000),
+  maxBlockAgeMs: wholeMs(60_000),
+  confirmations: z.int().min(1).max(200).default(3),
+  maxFeeGwei: z.number().min(1).max(100_000).default(500),
+  minTipGwei: z.number().min(0).max(10_000).default(30),
+  stuckAfterMs: wholeMs(45_000),
+  giveUpMs: wholeMs(300_000),
+});
+
+const cashoutSection = z.strictObject({
+  /** Destinations that `cashout` may pay; empty: any, with a confirmation at the first use. */
+  allow: z.array(z.string().regex(ADDRESS, { error: "must be addresses: 0x and 40 hex digits" })).default([]),
 });
 
 const logSection = z.strictObject({
@@ -170,7 +209,10 @@ export const configSchema = z.strictObject({
   live: z.boolean().default(false),
   account: accountSection.prefault({}),
   kill: killSection.prefault({}),
+  latency: latencySection.prefault({}),
   doctor: doctorSection.prefault({}),
+  chain: chainSection.prefault({}),
+  cashout: cashoutSection.prefault({}),
   feeds: feedsSection.prefault({}),
   log: logSection.prefault({}),
   network: networkSection.prefault({}),
