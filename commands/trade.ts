@@ -16,6 +16,7 @@ import { arm } from "./trading/arming.ts";
 import { type RunHooks, runLive } from "./trading/live_source.ts";
 import { LiveTrading } from "./trading/live_trading.ts";
 import { SessionRecorder } from "./trading/recorder.ts";
+import { RuntimeWatch } from "./trading/runtime_watch.ts";
 import { SessionFiles, sessionId } from "./trading/session_files.ts";
 import { sessionStart } from "./trading/session_start.ts";
 import { engineOptions, paperOptions } from "./trading/settings.ts";
@@ -24,6 +25,7 @@ import { openWithCodecs, readFrames } from "./trading/tape_source.ts";
 import { finishTrade } from "./trading/trade_result.ts";
 
 const DEFAULT_SEED = 42;
+const monotonicUs = (): number => performance.now() * 1000;
 
 /** Adds `trade` to the program. */
 export function register(program: Command): void {
@@ -42,6 +44,10 @@ export function register(program: Command): void {
       .option("--tape <dir>", "take events from a tape in place of sockets")
       .option("--seed <n>", "seed of strategies that draw", String(DEFAULT_SEED))
       .option("--report <file>", "also write the HTML report here")
+      .option(
+        "--latency-out <file>",
+        "write the stages' latencies here as CSV, and the orders' stamps beside it",
+      )
       .addHelpText(
         "after",
         examples([
@@ -73,6 +79,7 @@ interface TradeOptions {
   readonly forMs: Ms | null;
   readonly seed: number;
   readonly report: string | null;
+  readonly latencyOut: string | null;
 }
 
 const textOf = (value: unknown): string | null => typeof value === "string" ? value : null;
@@ -116,6 +123,7 @@ function readOptions(options: Record<string, unknown>): TradeOptions {
     forMs: span === null ? null : parseSpan(span, "--for"),
     seed: parseCount(textOf(options["seed"]) ?? String(DEFAULT_SEED), "--seed", 0, Number.MAX_SAFE_INTEGER),
     report: textOf(options["report"]),
+    latencyOut: textOf(options["latencyOut"]),
   };
 }
 
@@ -145,6 +153,7 @@ async function trade(
     exchange: new ExchangeModel(paperOptions(ctx.config)),
   });
   const { files, recorder } = session;
+  const runtime = new RuntimeWatch(monotonicUs);
   try {
     const feeds = source.kind === "sockets"
       ? await fromSockets(ctx, source.venue, options, recorder)
@@ -154,9 +163,12 @@ async function trade(
       feeds,
       source: source.kind,
       extraReport: options.report,
+      latencyOut: options.latencyOut,
+      runtime: runtime.report(),
       live: null,
     });
   } finally {
+    runtime.close();
     await files.close();
   }
 }
@@ -180,7 +192,8 @@ async function openSession(
   const recorder = new SessionRecorder({
     engine,
     exchange,
-    monotonicUs: () => performance.now() * 1000,
+    monotonicUs,
+    instrument: ctx.config.latency.stages,
     writeDecision: (line) => files.writeDecision(line),
     record: files.record,
     onSettled: (slug) =>
@@ -204,6 +217,7 @@ async function tradeLive(
   const engine = { ...settings, bankroll: 0 as Usdc };
   let failed: unknown = null;
   let session: Awaited<ReturnType<typeof openSession>> | null = null;
+  const runtime = new RuntimeWatch(monotonicUs);
   try {
     session = await openSession(ctx, options, {
       mode: "live",
@@ -220,12 +234,15 @@ async function tradeLive(
       feeds,
       source: "sockets",
       extraReport: options.report,
+      latencyOut: options.latencyOut,
+      runtime: runtime.report(),
       live,
     });
   } catch (error) {
     failed = error;
     throw error;
   } finally {
+    runtime.close();
     await live.close(failed);
     await session?.files.close();
   }

@@ -38,9 +38,9 @@ export interface LiveOptions {
   readonly onEvents: (events: readonly MarketEvent[]) => void;
   /**
    * Called synchronously for every text frame of every socket, just before it is decoded. Frames that `onEvents` hears of
-   * come in the same order here. Must not throw.
+   * come in the same order here. `receivedUs`: when the socket's callback had it (`Clock.monotonicUs`). Must not throw.
    */
-  readonly onFrame?: (feed: FeedName, raw: string, tReceive: Ms) => void;
+  readonly onFrame?: (feed: FeedName, raw: string, tReceive: Ms, receivedUs: number) => void;
   readonly log: FeedLog;
   readonly signal: AbortSignal;
   /** Default: all of `LIVE_FEEDS`. */
@@ -121,7 +121,9 @@ class Live implements LiveFeeds {
       network: this.network,
       limits: options.limits ?? {},
       log,
-      onFrame: options.onFrame ?? (() => {}),
+      onFrame: options.onFrame === undefined
+        ? () => {}
+        : (feed, raw, tReceive) => options.onFrame?.(feed, raw, tReceive, this.inbox.receivedUs),
       emit: (events) => this.fromFeed(events),
       inbox: this.inbox,
       retryAfter: (url) => probeRetryAfter(this.network, url, this.stop.signal),

@@ -85,7 +85,8 @@ async function runOn(
   const { clock, credentials, profile } = run.venue;
   const startedAt = clock.now();
   const progress = ctx.progress("trade");
-  let frameUs = NaN;
+  let receivedUs = NaN;
+  let handledUs = NaN;
   // The feeds outlive the stop for a moment, so that answers under way still find a clock.
   const feeds = await openLive({
     ...feedOptionsOf(ctx.config),
@@ -97,11 +98,14 @@ async function runOn(
     credentials,
     log: ctx.log,
     signal: new AbortController().signal,
-    onFrame: () => frameUs = clock.monotonicUs(),
+    onFrame: (_feed, _raw, _tReceive, atUs) => {
+      receivedUs = atUs;
+      handledUs = clock.monotonicUs();
+    },
     onEvents: (events) => {
-      recorder.frame(events.filter((event) => admission.take(event)), frameUs);
+      recorder.frame(events.filter((event) => admission.take(event)), receivedUs, handledUs);
       // Events without a frame of their own (clock, strikes) must not be timed from an old one.
-      frameUs = NaN;
+      receivedUs = handledUs = NaN;
     },
   });
   const series = run.assets.length * run.durations.length;

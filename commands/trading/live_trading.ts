@@ -7,7 +7,13 @@ import { InvariantError } from "../../core/errors.ts";
 import type { KillLimits } from "../../core/risk/kill_switch.ts";
 import { type Ms, ms, parseDecimal, type Usdc } from "../../core/units.ts";
 import { openGateway } from "../../feeds/gateway/gateway.ts";
-import type { Gateway, GatewayAlarm, StartReport, StopReport } from "../../feeds/gateway/types.ts";
+import type {
+  Gateway,
+  GatewayAlarm,
+  OrderLatency,
+  StartReport,
+  StopReport,
+} from "../../feeds/gateway/types.ts";
 import { openJournal } from "../../feeds/journal/journal.ts";
 import type { ApiCredentials } from "../../feeds/polymarket/polybolt_session.ts";
 import { openHeartbeat } from "../../feeds/polymarket/order_entry/heartbeat.ts";
@@ -45,7 +51,7 @@ async function gatewayOf(
   to: {
     readonly ready: () => void;
     readonly alarm: (alarm: GatewayAlarm) => void;
-    readonly watch: KillWatch;
+    readonly latency: (latency: OrderLatency) => void;
   },
 ): Promise<Gateway> {
   const { pair, secrets, entry, network } = account;
@@ -72,7 +78,7 @@ async function gatewayOf(
       log: ctx.log,
       onReady: to.ready,
       onAlarm: to.alarm,
-      onLatency: (latency) => to.watch.latency(latency),
+      onLatency: to.latency,
       timing: { latchEveryMs: LATCH_EVERY_MS },
     });
   } catch (error) {
@@ -117,7 +123,10 @@ export class LiveTrading {
         ctx.log.warn("gateway alarm", { code: alarm.code, detail: alarm.detail });
         watch.alarm(alarm);
       },
-      watch,
+      latency: (latency) => {
+        watch.latency(latency);
+        trading?.recorder?.wire(latency);
+      },
     });
     try {
       const started = await gateway.start();
@@ -147,6 +156,7 @@ export class LiveTrading {
   /** Tells whose engine the gateway serves, and hands it what the account holds. */
   bind(recorder: SessionRecorder): void {
     this.recorder = recorder;
+    recorder.orderLog.measured = true;
     this.pump();
   }
 

@@ -17,6 +17,7 @@ import type { OrderLatency } from "../../feeds/gateway/types.ts";
 import { DecisionLog } from "./decision_log.ts";
 import { FrameTrace } from "./frame_trace.ts";
 import { LatencyRecorder } from "./latency.ts";
+import { ParityBook, type ParitySettings } from "./parity_book.ts";
 import { OrderLog } from "./order_stamps.ts";
 import type { TradeObserver } from "./observer.ts";
 import { SeriesRecorder } from "./series.ts";
@@ -59,6 +60,7 @@ export class SessionRecorder {
   readonly engine: Engine;
   readonly session: Session;
   readonly decisions: DecisionLog;
+  readonly parity: ParityBook | null;
   readonly latency = new LatencyRecorder();
   readonly orderLog: OrderLog;
   readonly series = new SeriesRecorder();
@@ -95,7 +97,11 @@ export class SessionRecorder {
       onSettled: (window) => this.settled(window),
     });
     const { record } = options;
-    this.session = new Session(this.engine, options.exchange, {
+    const { engine } = this;
+    this.parity = options.parity === undefined
+      ? null
+      : new ParityBook(options.parity, (conditionId) => engine.windows.get(conditionId) ?? null);
+    this.session = new Session(engine, this.parity?.ledger.tap(options.exchange) ?? options.exchange, {
       ...(record === undefined ? {} : { onStep: (event, more) => record.step(event, more) }),
       onIntent: (intent, now) => {
         record?.intent(intent);
@@ -120,6 +126,7 @@ export class SessionRecorder {
       trace?.stepped();
     }
     if (events.length > 0) this.series.addEquity(this.lastEventMs, this.engine.equity());
+    this.parity?.flush();
   }
 
   /** The gateway's stamps of an order. */
@@ -310,6 +317,7 @@ export class SessionRecorder {
       events: this.events,
       outOfOrder: this.session.outOfOrder,
       unknownTokens: engine.unknownTokens,
+      ...(this.parity === null ? {} : { parity: this.parity.summary() }),
     };
   }
 }

@@ -4,7 +4,9 @@ import type { CommandContext, CommandResult } from "../command.ts";
 import { countText, facts, moneyText, paint, signedMoneyText, spanText, table } from "../output.ts";
 import type { FeedRow } from "../report/model.ts";
 import { type LiveTrading, liveWarnings } from "./live_trading.ts";
+import { writeLatency } from "./latency_files.ts";
 import type { SessionRecorder } from "./recorder.ts";
+import type { RuntimeReport } from "./runtime_watch.ts";
 import type { SessionFiles } from "./session_files.ts";
 import { writeSessionReport } from "./session_report.ts";
 
@@ -17,6 +19,10 @@ export interface FinishedTrade {
   readonly source: "sockets" | "tape";
   /** `--report`. */
   readonly extraReport: string | null;
+  /** `--latency-out`. */
+  readonly latencyOut: string | null;
+  /** Of the process that ran it. */
+  readonly runtime: RuntimeReport | null;
   /** Set when orders went to the venue. */
   readonly live: LiveTrading | null;
 }
@@ -81,8 +87,17 @@ export async function finishTrade(ctx: CommandContext, run: FinishedTrade): Prom
     basis: live === null ? PAPER_BASIS : LIVE_BASIS,
     ...(live === null ? {} : { live: liveData(live) }),
     report: files.reportPath,
+    latencyOut: run.latencyOut,
+    runtime: run.runtime,
     feeds: run.feeds,
   };
+  writeLatency({
+    latency: recorder.latency,
+    orders: recorder.orderLog.rows,
+    runtime: run.runtime,
+    folder: files.folder,
+    out: run.latencyOut,
+  });
   await files.finish(data, recorder.decisions.hash);
   await writeSessionReport(ctx, {
     id: run.id,

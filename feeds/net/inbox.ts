@@ -12,6 +12,10 @@ export interface Job {
   readonly onShed?: () => void;
 }
 
+interface Waiting extends Job {
+  readonly receivedUs: number;
+}
+
 export interface InboxOptions {
   readonly monotonicUs: () => number;
   /** Runs `work` in a later turn of the event loop. */
@@ -30,7 +34,9 @@ export class Inbox {
   shed = 0;
   /** A job is being handled: what it emits comes before all that waits. */
   running = false;
-  private readonly queue: Job[] = [];
+  /** When the frame being handled came, monotonic microseconds. */
+  receivedUs = NaN;
+  private readonly queue: Waiting[] = [];
   private head = 0;
   private books = 0;
   private spentUs = 0;
@@ -54,7 +60,9 @@ export class Inbox {
   push(job: Job): void {
     if (this.closed) return;
     if (this.waiting === 0 && this.spentUs < this.budgetUs) return this.runNow(job);
-    this.queue.push(job);
+    const { book, onShed, run } = job;
+    const receivedUs = this.options.monotonicUs();
+    this.queue.push({ book, run, receivedUs, ...(onShed === undefined ? {} : { onShed }) });
     if (job.book && ++this.books > this.maxBooks) this.shedOldestBook();
     // Without a book to leave out, handling the oldest here holds up the reader, which is what TCP is for.
     while (this.waiting > this.maxJobs) this.runNow(this.shift());
@@ -69,8 +77,9 @@ export class Inbox {
     this.books = 0;
   }
 
-  private runNow(job: Job): void {
+  private runNow(job: Job | Waiting): void {
     const started = this.options.monotonicUs();
+    this.receivedUs = "receivedUs" in job ? job.receivedUs : started;
     this.arm();
     this.running = true;
     job.run();
@@ -90,7 +99,7 @@ export class Inbox {
     });
   }
 
-  private shift(): Job {
+  private shift(): Waiting {
     const job = this.queue[this.head]!;
     this.head++;
     if (job.book) this.books--;
