@@ -46,6 +46,8 @@ export interface RecorderOptions {
   readonly instrument?: boolean;
   /** Counts for metrics and the dashboard. */
   readonly observer?: TradeObserver;
+  /** Predicts every order beside its exchange. */
+  readonly parity?: ParitySettings;
 }
 
 /** The record of a session, as the engine's loop sees it. */

@@ -11,6 +11,7 @@ import {
   type SessionStart,
 } from "../../feeds/session/format.ts";
 import { SessionRecordWriter, type WriterSettings } from "../../feeds/session/writer.ts";
+import { PARITY_NAME } from "./parity_file.ts";
 
 /** `paper-20261121T093000Z-4f2a`: sortable, and unique although two sessions start in one second. */
 export function sessionId(mode: string, startedAtMs: number): string {
@@ -63,6 +64,16 @@ export class SessionFiles {
       for (let from = 0; from < bytes.length;) from += this.decisions.writeSync(bytes.subarray(from));
     } catch (cause) {
       throw writeFailed(this.decisionsPath, cause);
+    }
+  }
+
+  /** Appends whole lines to the parity ledger's file. */
+  writeParity(lines: string): void {
+    const path = join(this.folder, PARITY_NAME);
+    try {
+      Deno.writeTextFileSync(path, lines, { append: true, create: true });
+    } catch (cause) {
+      throw writeFailed(path, cause);
     }
   }
 

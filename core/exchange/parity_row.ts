@@ -2,7 +2,7 @@
  * One row of the parity ledger: what the exchange model predicted of an order beside what happened to it. Money and sizes
  * in millionths, prices in 1/10000, times in milliseconds counted from when the order was sent.
  */
-import type { FillEvent, OrderAcceptedEvent, OrderType, SubmitIntent } from "../events.ts";
+import type { FillEvent, OrderAcceptedEvent, OrderType } from "../events.ts";
 import type { Outcome, Side } from "../market/instrument.ts";
 import { PRICE_SCALE } from "../units.ts";
 
@@ -107,7 +107,7 @@ export const averagePrice = ({ size, cash }: Pick<ParityOutcome, "size" | "cash"
 
 /** How much of what the order wanted was filled, 0 to 1. */
 export function fillRatio(
-  { size, spend }: Pick<SubmitIntent, "size" | "spend">,
+  { size, spend }: { readonly size: number; readonly spend: number },
   filled: Pick<ParityOutcome, "size" | "cash">,
 ): number {
   const ratio = spend > 0 ? filled.cash / spend : size > 0 ? filled.size / size : 0;
