@@ -5,6 +5,7 @@
  */
 import { table } from "../commands/output.ts";
 import { startVenue } from "../fixtures/venue/venue.ts";
+import { JournalReader } from "./drill/journal_reader.ts";
 import { isWhole, Lane, type RunOutcome } from "./drill/crash_lane.ts";
 import { CRASH_KINDS, type CrashPlan, planOf } from "./drill/crash_plan.ts";
 
@@ -69,6 +70,7 @@ function figures(kind: string, rows: readonly RunOutcome[]) {
     phantom: sum(rows, (row) => row.differences.phantom.length),
     ledger: sum(rows, (row) => row.differences.ledger.length + row.differences.journal.length),
     leftOpen: sum(rows, (row) => row.differences.open.length),
+    heartLost: sum(rows, (row) => row.heartLost),
     failed: rows.filter((row) => !isWhole(row)).length,
   };
 }
@@ -87,6 +89,7 @@ const HEAD = [
   "phantom",
   "ledger",
   "left open",
+  "heart lost",
   "failed",
 ];
 
@@ -106,6 +109,7 @@ async function main(): Promise<number> {
   const { runs, seed, speed, only } = options;
   const venue = await startVenue({ seed, speed, startMs: START_MS, assets: ["btc"], historyHours: 1 });
   const folder = await Deno.makeTempDir({ prefix: "poly-edge-drill-" });
+  const journals = new JournalReader();
   const plans: CrashPlan[] = [];
   for (let run = 1; plans.length < runs; run++) {
     const plan = planOf(seed, run);
@@ -119,7 +123,7 @@ async function main(): Promise<number> {
     const at = `${folder}/${lane}`;
     await Deno.mkdir(at);
     try {
-      await new Lane({ venue, seed, speed, lane, folder: at }).run(own, (outcome) => {
+      await new Lane({ venue, seed, speed, lane, folder: at, journals }).run(own, (outcome) => {
         outcomes.push(outcome);
         const { run, kind, differences } = outcome;
         const what = isWhole(outcome) ? "whole" : JSON.stringify(differences);
@@ -130,6 +134,7 @@ async function main(): Promise<number> {
     }
   });
   await Promise.all(lanes);
+  journals.close();
   await venue.close();
   const seconds = Math.round((performance.now() - began) / 100) / 10;
   const failed = outcomes.filter((one) => !isWhole(one));

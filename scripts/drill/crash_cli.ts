@@ -83,7 +83,7 @@ export class CommandLine {
     const ended = child.status.then((status) => void (code = status.code));
     const before = seen();
     const until = performance.now() + FIRST_ORDER_WITHIN_MS;
-    while (code === null && seen() === before && performance.now() < until) await pause(5);
+    while (code === null && seen() === before && performance.now() < until) await pause(10);
     const traded = seen() > before;
     if (code === null) await Promise.race([ended, pause(plan.killMs)]);
     if (code !== null) throw new Error(`trade --live ended with ${code}: ${errors.slice(0, 800)}`);

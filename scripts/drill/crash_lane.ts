@@ -11,8 +11,9 @@ import type { RunningVenue } from "../../fixtures/venue/venue.ts";
 import { CommandLine } from "./crash_cli.ts";
 import type { CrashPlan } from "./crash_plan.ts";
 import { bookDifferences, compareWith, countOf, type Differences } from "./crash_truth.ts";
-import { readJournal, trueBook } from "./crash_truth.ts";
+import { trueBook } from "./crash_truth.ts";
 import { Child } from "./child.ts";
+import type { JournalReader } from "./journal_reader.ts";
 import { instrumentOf, type StackAccount } from "./live_stack.ts";
 import type { TraderSays, TraderSpec } from "./trader.ts";
 
@@ -30,6 +31,7 @@ export interface LaneOptions {
   /** Number of the lane: its key and its folder follow from it. */
   readonly lane: number;
   readonly folder: string;
+  readonly journals: JournalReader;
 }
 
 export interface RunOutcome {
@@ -50,6 +52,8 @@ export interface RunOutcome {
   readonly orders: number;
   readonly trades: number;
   readonly startMs: number;
+  /** Times the heart was not heard while it started: a machine too busy for the speed, not a difference. */
+  readonly heartLost: number;
   readonly differences: Differences;
 }
 
@@ -69,6 +73,8 @@ export class Lane {
   private readonly wallet: Wallet;
   private readonly path: string;
   private commandLine: CommandLine | null = null;
+  /** What the venue has said of this wallet's orders. */
+  private seen = 0;
 
   constructor(private readonly options: LaneOptions) {
     const { venue, seed, lane, folder } = options;
@@ -79,6 +85,9 @@ export class Lane {
     this.wallet = openAccount(state, { owner, type: signatureType, pusd: OPENING, approved: true });
     const { apiKey, secret, passphrase } = state.credentials.create(owner, "0")!;
     this.account = { key, signatureType, apiKey, secret, passphrase };
+    venue.exchange.listeners.order.add((_type, order) => {
+      if (order.wallet === this.wallet) this.seen++;
+    });
     this.path = journalPath(`${folder}/journal`, this.wallet.address);
   }
 
@@ -117,10 +126,11 @@ export class Lane {
     const early = this.recentFailure() ? [] : bookDifferences("at once", started.provisional, expected);
     const settled = await child.heard("settled", SETTLE_WITHIN_MS);
     if (before === null) return { child, outcome: null };
-    const compared = compareWith(state, this.wallet, readJournal(this.path), OPENING);
+    const compared = compareWith(state, this.wallet, await this.options.journals.read(this.path), OPENING);
     const { differences } = compared;
     differences.ledger.push(...early, ...bookDifferences("in memory", settled.final, settled.provisional));
-    differences.ledger.push(...settled.alarms.filter((text) => !/^TRADE_FAILED/.test(text)));
+    const alarms = settled.alarms.filter((text) => !text.startsWith("HEARTBEAT_LOST"));
+    differences.ledger.push(...alarms);
     return {
       child,
       outcome: {
@@ -136,6 +146,7 @@ export class Lane {
         orders: compared.orders,
         trades: compared.trades,
         startMs: Math.round(startMs),
+        heartLost: settled.alarms.length - alarms.length,
         differences,
       },
     };
@@ -204,18 +215,9 @@ export class Lane {
     const kills = plan.twice ? 2 : 1;
     let onPoint = true;
     for (let i = 0; i < kills; i++) {
-      onPoint = await this.commandLine.killAfterFirstOrder(plan, () => this.seen(), seed) && onPoint;
+      onPoint = await this.commandLine.killAfterFirstOrder(plan, () => this.seen, seed) && onPoint;
     }
     return this.atKill(plan, kills, onPoint);
-  }
-
-  /** Orders the venue has seen of this wallet. */
-  private seen(): number {
-    let count = 0;
-    for (const { wallet } of this.options.venue.exchange.state.orders.values()) {
-      if (wallet === this.wallet) count++;
-    }
-    return count;
   }
 
   private atKill(plan: CrashPlan, kills: number, onPoint: boolean): Killed {

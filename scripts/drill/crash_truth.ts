@@ -1,15 +1,9 @@
 /** What the simulated venue knows of a wallet, what the wallet's journal says, and where the two differ. */
-import { isEnded } from "../../core/orders/lifecycle_table.ts";
-import { openForReading } from "../../feeds/journal/database.ts";
-import { readRow } from "../../feeds/journal/row_codec.ts";
-import type { JournalRow } from "../../feeds/journal/rows.ts";
-import { rebuildState, type WalletState } from "../../feeds/journal/state.ts";
-import { readRows } from "../../feeds/journal/verify.ts";
 import { PUSD, type Wallet } from "../../fixtures/exchange/ledger.ts";
 import { type Order, tokenOf } from "../../fixtures/exchange/order.ts";
 import type { ExchangeState } from "../../fixtures/exchange/state.ts";
 import type { TradeStatus } from "../../fixtures/exchange/trade.ts";
-import { type BookText, bookText } from "./trader.ts";
+import type { BookText, JournalFacts, OrderFacts } from "./journal_facts.ts";
 
 /** What is wrong, by kind; all empty when nothing is. */
 export interface Differences {
@@ -37,49 +31,6 @@ export const noDifferences = (): Differences => ({
 
 export const countOf = (found: Differences): number =>
   Object.values(found).reduce((sum: number, list: string[]) => sum + list.length, 0);
-
-export interface Intent {
-  readonly hash: string;
-  /** Unique within a run of a program; the number of restarts before it makes it unique in the journal. */
-  readonly id: string;
-}
-
-export interface ReadJournal {
-  readonly rows: number;
-  readonly intents: readonly Intent[];
-  readonly state: WalletState;
-}
-
-/** Reads a journal from the first row, as a restart would. Throws what `rebuildState` throws; damage is in `damage`. */
-export function readJournal(path: string): ReadJournal & { readonly damage: string | null } {
-  const db = openForReading(path);
-  try {
-    const rows: JournalRow[] = [];
-    const reading = readRows(db, path.replace(/^.*\/(0x[0-9a-f]+)\.sqlite$/, "$1"));
-    let damage: string | null = null;
-    for (;;) {
-      const step = reading.next();
-      if (step.done) {
-        damage = step.value === null ? null : `row ${step.value.seq}: ${step.value.detail}`;
-        break;
-      }
-      rows.push(step.value);
-    }
-    const intents: Intent[] = [];
-    let session = 0;
-    for (const { kind, body } of rows) {
-      const meaning = readRow(kind, body);
-      if (meaning.of !== "life") continue;
-      if (meaning.input.type === "restart") session++;
-      if (meaning.input.type !== "created") continue;
-      const { hash, orderId } = meaning.input.terms;
-      intents.push({ hash, id: `${session}/${orderId}` });
-    }
-    return { rows: rows.length, intents, state: rebuildState(rows), damage };
-  } finally {
-    db.close();
-  }
-}
 
 /** Orders of a wallet at the venue by hash, lower case. */
 export function ordersOf(state: ExchangeState, wallet: Wallet): Map<string, Order> {
@@ -137,11 +88,11 @@ export interface Compared {
 export function compareWith(
   state: ExchangeState,
   wallet: Wallet,
-  journal: ReturnType<typeof readJournal>,
+  journal: JournalFacts,
   opening: number,
 ): Compared {
   const differences = noDifferences();
-  const { damage, intents, state: ours } = journal;
+  const { damage, intents, orders: ours } = journal;
   if (damage !== null) differences.journal.push(damage);
   const venue = ordersOf(state, wallet);
   const written = new Set(intents.map(({ hash }) => hash.toLowerCase()));
@@ -151,33 +102,26 @@ export function compareWith(
     const known = byIntent.get(id);
     if (known !== undefined) differences.doubled.push(`intent ${id} is ${known} and ${hash}`);
     byIntent.set(id, hash);
-    compareOrder(differences, ours, venue.get(hash.toLowerCase()), hash);
+    const facts = ours.get(hash);
+    // Settled hours ago and let go of, when it is not there.
+    if (facts !== undefined) compareOrder(differences, facts, venue.get(hash.toLowerCase()), hash);
   }
   for (const order of state.open) {
     if (order.wallet === wallet) differences.open.push(`${order.id} is ${order.status}`);
   }
-  const { ledgers } = ours;
   const chain = chainBook(wallet);
   const confirmed = trueBook(state, wallet, opening, (status) => status === "CONFIRMED");
   differences.ledger.push(
-    ...bookDifferences("final", bookText(ledgers.final), chain),
-    ...bookDifferences("provisional", bookText(ledgers.provisional), chain),
-    ...bookDifferences("confirmed trades", bookText(ledgers.final), confirmed),
+    ...bookDifferences("final", journal.final, chain),
+    ...bookDifferences("provisional", journal.provisional, chain),
+    ...bookDifferences("confirmed trades", journal.final, confirmed),
   );
-  return { differences, intents: intents.length, orders: venue.size, trades: ours.life.trades.size };
+  return { differences, intents: intents.length, orders: venue.size, trades: journal.trades };
 }
 
-function compareOrder(found: Differences, ours: WalletState, order: Order | undefined, hash: string): void {
-  const tracked = ours.life.orders.get(hash);
-  if (tracked === undefined) {
-    // Settled hours ago and let go of.
-    return;
-  }
-  const { state, told, reason } = tracked;
-  if (!isEnded(state) || tracked.stale || tracked.disputed) {
-    found.phantom.push(`${hash} is ${state}${tracked.stale ? ", stale" : ""}`);
-    return;
-  }
+function compareOrder(found: Differences, ours: OrderFacts, order: Order | undefined, hash: string): void {
+  const { state, told, reason, isOver } = ours;
+  if (!isOver) return void found.phantom.push(`${hash} is ${state}, and is not over`);
   if (order === undefined) {
     if (state !== "rejected") found.phantom.push(`${hash} is ${state}, the venue never saw it`);
     return;

@@ -44,6 +44,8 @@ export interface StackOptions {
   readonly random: FillRandom;
   readonly log?: FeedLog;
   readonly timing?: Partial<GatewayTiming>;
+  /** Deadline of a submit, wall ms. */
+  readonly submitMs?: number;
   readonly onEvent?: (event: ExecutionEvent) => void;
   readonly onAlarm?: (code: string, detail: string) => void;
   readonly onLatency?: (latency: OrderLatency) => void;
@@ -106,6 +108,7 @@ export async function openLiveStack(options: StackOptions): Promise<LiveStack> {
     signatureType,
     openOrders: () => gateway === null ? 0 : openCount(gateway.wallet.life),
     keepAliveMs: null,
+    ...(options.submitMs === undefined ? {} : { deadlines: { submitMs: options.submitMs } }),
   });
   const entry = options.wrapEntry?.(own) ?? own;
   const journal = openJournal({

@@ -7,8 +7,6 @@
  *   in   "trade" | "stop"         arms the crash point of that phase and begins
  *   out  {"type":"trading"}, {"type":"stopped"}
  */
-import { heldOf } from "../../core/orders/ledger.ts";
-import type { Book } from "../../core/orders/ledger.ts";
 import type { Instrument } from "../../core/market/instrument.ts";
 import { nextInt, seededRandom } from "../../core/random.ts";
 import type { Ms } from "../../core/units.ts";
@@ -17,6 +15,7 @@ import type { StartReport, StopReport } from "../../feeds/gateway/types.ts";
 import type { WalletState } from "../../feeds/journal/state.ts";
 import type { CrashPlan } from "./crash_plan.ts";
 import { Trap } from "./crash_point.ts";
+import { type BookText, bookText } from "./journal_facts.ts";
 import { openLiveStack, type StackAccount } from "./live_stack.ts";
 import { openFlow } from "./order_flow.ts";
 
@@ -34,12 +33,6 @@ export interface TraderSpec {
   readonly plan: Pick<CrashPlan, "phase" | "point" | "seed">;
 }
 
-/** What a ledger says, millionths. Tokens of which nothing is held are left out. */
-export interface BookText {
-  readonly cash: number;
-  readonly tokens: Readonly<Record<string, number>>;
-}
-
 export type TraderSays =
   | { readonly type: "started"; readonly report: StartReport; readonly provisional: BookText }
   | {
@@ -51,12 +44,6 @@ export type TraderSays =
   | { readonly type: "trading" }
   | { readonly type: "stopped"; readonly report: StopReport }
   | { readonly type: "failed"; readonly message: string };
-
-/** A ledger as plain values. */
-export function bookText(book: Book): BookText {
-  const held = [...book.tokens].map(([token, sums]) => [token, heldOf(sums)] as const);
-  return { cash: book.cash, tokens: Object.fromEntries(held.filter(([, shares]) => shares !== 0).sort()) };
-}
 
 /** Pause between two wishes, wall ms. */
 const PAUSE_MS = 12;
