@@ -8,11 +8,16 @@ import type { ExchangePort } from "../core/session.ts";
 import { formatUsdc, type Ms, type Usdc } from "../core/units.ts";
 import { accountFlags, accountOptions, openAccount } from "./account.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
+import { sessionInfo } from "./dashboard/model.ts";
+import { MONITOR_FLAGS, monitorFlags } from "./dashboard/options.ts";
+import { watched, watchOf } from "./dashboard/watch.ts";
 import { parseCount, parseSpan } from "./parse.ts";
 import type { FeedRow } from "./report/model.ts";
 import { attach, examples } from "./run.ts";
+import type { Config } from "./config/schema.ts";
 import type { Admission } from "./trading/admission.ts";
 import { arm } from "./trading/arming.ts";
+import { venuePrediction, withExchangeModel } from "./trading/exchange_model_file.ts";
 import { type RunHooks, runLive } from "./trading/live_source.ts";
 import { LiveTrading } from "./trading/live_trading.ts";
 import { SessionRecorder } from "./trading/recorder.ts";
@@ -30,7 +35,7 @@ const monotonicUs = (): number => performance.now() * 1000;
 /** Adds `trade` to the program. */
 export function register(program: Command): void {
   attach(
-    accountFlags(program.command("trade"))
+    monitorFlags(accountFlags(program.command("trade")))
       .description("run the engine: watch, decide, pass the gate, fill, settle, report")
       .option("--paper", "fill orders on the simulated exchange against the live book")
       .option("--live", "send orders to the venue; needs arming, see docs/live.md")
@@ -43,6 +48,11 @@ export function register(program: Command): void {
       .option("--for <time>", "stop after this time of the venue's clock, for example 30m")
       .option("--tape <dir>", "take events from a tape in place of sockets")
       .option("--seed <n>", "seed of strategies that draw", String(DEFAULT_SEED))
+      .option("--exchange-model <file>", "measured parameters of `calibrate`, in place of those of `paper`")
+      .option(
+        "--predict-with <file>",
+        "with --paper: predict orders with this model, not with the exchange's own",
+      )
       .option("--report <file>", "also write the HTML report here")
       .option(
         "--latency-out <file>",
@@ -58,7 +68,7 @@ export function register(program: Command): void {
         ]),
       ),
     "trade",
-    trade,
+    watched(trade),
     {
       proxy: true,
       configFlags: {
@@ -66,6 +76,7 @@ export function register(program: Command): void {
         duration: "durations",
         strategy: "strategy.name",
         size: "sizing.usdc",
+        ...MONITOR_FLAGS,
       },
     },
   );
@@ -79,6 +90,8 @@ interface TradeOptions {
   readonly forMs: Ms | null;
   readonly seed: number;
   readonly report: string | null;
+  readonly exchangeModel: string | null;
+  readonly predictWith: string | null;
   readonly latencyOut: string | null;
 }
 
@@ -107,6 +120,14 @@ function readOptions(options: Record<string, unknown>): TradeOptions {
       exit: 2,
     });
   }
+  if (live && options["predictWith"] !== undefined) {
+    throw new OperationError({
+      code: "USAGE",
+      message: "Cannot use --predict-with with --live: there is one model, that of the prediction",
+      hint: "Use --exchange-model.",
+      exit: 2,
+    });
+  }
   if (tape !== null && (windows !== null || span !== null)) {
     throw new OperationError({
       code: "USAGE",
@@ -123,6 +144,8 @@ function readOptions(options: Record<string, unknown>): TradeOptions {
     forMs: span === null ? null : parseSpan(span, "--for"),
     seed: parseCount(textOf(options["seed"]) ?? String(DEFAULT_SEED), "--seed", 0, Number.MAX_SAFE_INTEGER),
     report: textOf(options["report"]),
+    exchangeModel: textOf(options["exchangeModel"]),
+    predictWith: textOf(options["predictWith"]),
     latencyOut: textOf(options["latencyOut"]),
   };
 }
@@ -133,12 +156,14 @@ async function trade(
   given: Record<string, unknown>,
 ): Promise<CommandResult> {
   const options = readOptions(given);
-  const settings = engineOptions(ctx.config, {
-    strategy: ctx.config.strategy.name,
+  const config = await withExchangeModel(ctx.config, options.exchangeModel);
+  const settings = engineOptions(config, {
+    strategy: config.strategy.name,
     seed: options.seed,
     stops: true,
   });
-  if (options.live) return await tradeLive(ctx, options, settings, given);
+  if (options.live) return await tradeLive(ctx, options, { config, settings }, given);
+  const predicting = await withExchangeModel(config, options.predictWith);
   // The source is reached before anything is written, so that a wrong venue leaves no empty session behind.
   const source = options.tape === null
     ? { kind: "sockets" as const, venue: await ctx.venue() }
@@ -150,7 +175,9 @@ async function trade(
     mode: "paper",
     source: source.kind,
     engine,
-    exchange: new ExchangeModel(paperOptions(ctx.config)),
+    config,
+    exchange: new ExchangeModel(paperOptions(config)),
+    predicts: new ExchangeModel(paperOptions(predicting)),
   });
   const { files, recorder } = session;
   const runtime = new RuntimeWatch(monotonicUs);
@@ -177,28 +204,35 @@ interface SessionParts {
   readonly mode: "paper" | "live";
   readonly source: "sockets" | "tape";
   readonly engine: EngineOptions;
+  readonly config: Config;
   readonly exchange: ExchangePort;
+  /** What the parity ledger predicts with. */
+  readonly predicts: ExchangeModel;
 }
 
 /** The session's folder and its engine. */
 async function openSession(
   ctx: CommandContext,
   options: TradeOptions,
-  { mode, source, engine, exchange }: SessionParts,
+  { mode, source, engine, config, exchange, predicts }: SessionParts,
 ): Promise<{ readonly id: string; readonly files: SessionFiles; readonly recorder: SessionRecorder }> {
   const id = sessionId(mode, ctx.startedAt);
-  const start = sessionStart({ id, mode, source, config: ctx.config, seed: options.seed, engine });
+  const start = sessionStart({ id, mode, source, config, seed: options.seed, engine });
   const files = await SessionFiles.open(ctx.dataDir, start);
+  const watch = watchOf(ctx);
   const recorder = new SessionRecorder({
     engine,
+    ...(watch === null ? {} : { observer: watch.observer }),
     exchange,
     monotonicUs,
     instrument: ctx.config.latency.stages,
     writeDecision: (line) => files.writeDecision(line),
     record: files.record,
+    parity: { model: predicts, ownInBook: mode === "live", write: (lines) => files.writeParity(lines) },
     onSettled: (slug) =>
       ctx.log.info("window settled", { slug, sessionPnl: formatUsdc(recorder.pnl().final) }),
   });
+  watch?.bind({ info: sessionInfo(start, ctx.startedAt), recorder });
   return { id, files, recorder };
 }
 
@@ -209,7 +243,7 @@ const KEEP_ALIVE_MS = 10_000;
 async function tradeLive(
   ctx: CommandContext,
   options: TradeOptions,
-  settings: EngineOptions,
+  { config, settings }: { readonly config: Config; readonly settings: EngineOptions },
   given: Record<string, unknown>,
 ): Promise<CommandResult> {
   const live = await openLive(ctx, options, given);
@@ -223,7 +257,9 @@ async function tradeLive(
       mode: "live",
       source: "sockets",
       engine,
+      config,
       exchange: live.gateway,
+      predicts: new ExchangeModel(venuePrediction(config)),
     });
     live.bind(session.recorder);
     const venue = { ...live.venue, credentials: live.venue.credentials ?? live.priceCredentials };

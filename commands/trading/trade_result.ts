@@ -64,6 +64,7 @@ const liveExit = ({ ended, killed }: LiveTrading): 0 | 3 | 5 =>
 /** Writes summary and report, warns of what is wrong. */
 export async function finishTrade(ctx: CommandContext, run: FinishedTrade): Promise<CommandResult> {
   const { recorder, files, live } = run;
+  recorder.parity?.close();
   const open = recorder.engine.portfolio.positions.size;
   if (open > 0) {
     ctx.warn({
