@@ -1,11 +1,15 @@
 /** The only list of subcommands. A command that is not here does not exist. */
 import type { Command } from "commander";
+import { register as approve } from "./approve.ts";
 import { register as backtest } from "./backtest.ts";
 import { register as balance } from "./balance.ts";
+import { register as calibrate } from "./calibrate.ts";
 import { register as cancelAll } from "./cancel_all.ts";
+import { register as cashout } from "./cashout.ts";
 import { register as config } from "./config_command.ts";
 import { register as discover } from "./discover.ts";
 import { register as doctor } from "./doctor.ts";
+import { register as evaluate } from "./evaluate.ts";
 import { register as journal } from "./journal.ts";
 import { register as keys } from "./keys.ts";
 import { register as kill } from "./kill.ts";
@@ -19,6 +23,7 @@ import { register as sim } from "./sim.ts";
 import { register as stream } from "./stream.ts";
 import { register as tape } from "./tape.ts";
 import { register as trade } from "./trade.ts";
+import { register as train } from "./train.ts";
 import { register as unwrap } from "./unwrap.ts";
 import { register as wrap } from "./wrap.ts";
 
@@ -34,14 +39,19 @@ export const COMMANDS: readonly Register[] = [
   tape,
   replay,
   backtest,
+  calibrate,
+  evaluate,
+  train,
   doctor,
   balance,
   positions,
   cancelAll,
+  approve,
   merge,
   redeem,
   wrap,
   unwrap,
+  cashout,
   kill,
   resume,
   journal,

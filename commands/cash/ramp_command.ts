@@ -30,7 +30,7 @@ export function rampCalls(
   return [...approval, kind === "wrap" ? wrapCall(to, amount) : unwrapCall(to, amount)];
 }
 
-/** Too little of it. Exit 5: nothing was sent. */
+/** Too little of it: nothing was sent. */
 export function tooLittle(asked: bigint, has: bigint, asset: string): OperationError {
   return new OperationError({
     code: "FUNDS_INSUFFICIENT",

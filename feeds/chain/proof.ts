@@ -45,7 +45,8 @@ export async function findPayment(
   for (let span = 0, from = op.fromBlock; span < MAX_SPANS && from <= head; span++, from += SPAN) {
     const filter = {
       address: PUSD,
-      topics: transferTopics(wallet, payment.to),
+      // Ramps differ in whom they have the dollars sent to; wallet, amount and time name the payment well enough.
+      topics: transferTopics(wallet, null),
       fromBlock: hex(from),
       toBlock: hex(Math.min(head, from + SPAN - 1)),
     };
