@@ -11,9 +11,13 @@ export class Child<Says extends { readonly type: string }> {
   private isGone = false;
   private errors = "";
 
-  constructor(script: string) {
+  constructor(
+    script: string,
+    flags: readonly string[] = [],
+    private readonly onSay: (what: Says) => void = () => {},
+  ) {
     this.process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "-A", "--no-prompt", "--no-check", script],
+      args: ["run", "-q", "-A", "--no-prompt", "--no-check", ...flags, script],
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -87,6 +91,7 @@ export class Child<Says extends { readonly type: string }> {
       for (const line of lines) {
         const what = JSON.parse(line) as Says;
         this.said.set(what.type, what);
+        this.onSay(what);
         this.waiting.get(what.type)?.(what);
       }
     }

@@ -47,6 +47,8 @@ export interface StackOptions {
   /** Deadline of a submit, wall ms. */
   readonly submitMs?: number;
   readonly onEvent?: (event: ExecutionEvent) => void;
+  /** The gateway has news for a session, which takes them by itself; in place of `onEvent`. */
+  readonly onReady?: () => void;
   readonly onAlarm?: (code: string, detail: string) => void;
   readonly onLatency?: (latency: OrderLatency) => void;
   readonly wrapEntry?: (entry: OrderEntry) => OrderEntry;
@@ -146,6 +148,7 @@ export async function openLiveStack(options: StackOptions): Promise<LiveStack> {
     salt: saltSource(random),
     log,
     onReady: () => {
+      if (options.onReady !== undefined) return options.onReady();
       if (gateway === null) return;
       for (const event of gateway.advance(clock.now())) options.onEvent?.(event);
     },

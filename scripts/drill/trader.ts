@@ -120,7 +120,8 @@ async function run(spec: TraderSpec, commands: AsyncIterator<string>): Promise<v
   await stack.close();
 }
 
-async function* lines(): AsyncGenerator<string> {
+/** Lines of stdin. */
+export async function* lines(): AsyncGenerator<string> {
   let rest = "";
   for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
     const parts = (rest + text).split("\n");
