@@ -10,6 +10,8 @@ import type { FeedLog } from "../feeds/net/feed_context.ts";
 import type { FeedSummary } from "../feeds/net/metrics.ts";
 import { openNetwork } from "../feeds/net/network.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
+import { allowHostFlag, exposeFlag, metricsFlag, MONITOR_FLAGS } from "./dashboard/options.ts";
+import { watched, watchOf } from "./dashboard/watch.ts";
 import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
 import { feedOptionsOf, parseFeeds } from "./stream_options.ts";
@@ -17,7 +19,7 @@ import { redrawText, streamView, type ViewSize } from "./stream_view.ts";
 import { openVenueClock, type VenueClock } from "./venue_clock.ts";
 
 /** The feed an event came from; null for what the session makes itself (time, windows, strikes). */
-function feedOf(event: MarketEvent): FeedName | null {
+export function feedOf(event: MarketEvent): FeedName | null {
   switch (event.type) {
     case "feedState":
       return event.feed;
@@ -184,6 +186,7 @@ async function stream(
       },
     });
     const session = live;
+    watchOf(ctx)?.setFeeds(() => session.metrics());
     const view = () =>
       streamView({ feeds: summaries(session), basis: monitor.snapshot(), notes }, sizeOf(ctx));
     let drawn = 0;
@@ -223,6 +226,9 @@ export function register(program: Command): void {
     .option("--asset <list>", "assets: btc,eth,sol,xrp")
     .option("--duration <list>", "window lengths: 5m,15m,4h")
     .option("--for <span>", "stop after this much of the venue's time, for example 30s (as trade --for)")
+    .addOption(metricsFlag())
+    .addOption(exposeFlag())
+    .addOption(allowHostFlag())
     .addHelpText(
       "after",
       examples([
@@ -231,5 +237,8 @@ export function register(program: Command): void {
         "stream --feeds binance --asset btc,eth",
       ]),
     );
-  attach(command, "stream", stream, { proxy: true, configFlags: { asset: "assets", duration: "durations" } });
+  attach(command, "stream", watched(stream, { session: false }), {
+    proxy: true,
+    configFlags: { asset: "assets", duration: "durations", ...MONITOR_FLAGS },
+  });
 }

@@ -45,7 +45,7 @@ export function killLimits({ kill }: Config): KillLimits {
 const random: FillRandom = (into) => void crypto.getRandomValues(into);
 
 /** Opens the gateway of an account whose key is unlocked. Throws WALLET_IN_USE and what the journal and the signer throw. */
-async function gatewayOf(
+export async function gatewayOf(
   ctx: CommandContext,
   account: OpenAccount,
   to: {
