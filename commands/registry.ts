@@ -14,6 +14,7 @@ import { register as journal } from "./journal.ts";
 import { register as keys } from "./keys.ts";
 import { register as kill } from "./kill.ts";
 import { register as merge } from "./merge.ts";
+import { register as latencyProbe } from "./latency_probe.ts";
 import { register as positions } from "./positions.ts";
 import { register as record } from "./record.ts";
 import { register as redeem } from "./redeem.ts";
@@ -43,6 +44,7 @@ export const COMMANDS: readonly Register[] = [
   evaluate,
   train,
   doctor,
+  latencyProbe,
   balance,
   positions,
   cancelAll,
