@@ -12,6 +12,7 @@ import { attach, examples } from "./run.ts";
 import { type BacktestOutcome, runBacktest } from "./trading/backtest.ts";
 import { backtestData, backtestReport, backtestText, eventsPerSecond } from "./trading/backtest_results.ts";
 import { variantsOf } from "./trading/backtest_variants.ts";
+import { withExchangeModel } from "./trading/exchange_model_file.ts";
 import { resolveTapes } from "./trading/tape_paths.ts";
 
 const DEFAULT_SEED = 42;
@@ -39,6 +40,7 @@ export function register(program: Command): void {
         "--sweep <list>",
         "values of strategy parameters to try, each with each: minEdge=0.01,0.02;decideEveryMs=100,500",
       )
+      .option("--exchange-model <file>", "measured parameters of `calibrate`, in place of those of `paper`")
       .option("--workers <n>", "threads to spread the tapes over (default: one a core, if it is worth it)")
       .option("--no-cache", "read the tapes themselves instead of their compiled caches")
       .option("--latency <file>", "latencies that latency-probe measured, in place of those of paper")
@@ -75,10 +77,13 @@ function strategiesOf(text: string): string[] {
 }
 
 async function backtest(
-  ctx: CommandContext,
+  given: CommandContext,
   args: string[],
   options: Record<string, unknown>,
 ): Promise<CommandResult> {
+  const model = options["exchangeModel"];
+  const config = await withExchangeModel(given.config, typeof model === "string" ? model : null);
+  const ctx: CommandContext = { ...given, config };
   const sweep = options["sweep"];
   const workers = options["workers"];
   const settings = {
