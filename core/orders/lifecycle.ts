@@ -387,11 +387,16 @@ function tick(work: Work): void {
   }
 }
 
+/** Nothing of it ever matched, so no trade of it will be told; one that was never found may still land, and is another matter. */
+const isUnfilled = (order: TrackedOrder): boolean =>
+  matchedOf(order) === 0 && order.tradeIds.length === 0 && order.reason !== "ORDER_ABSENT";
+
 /**
- * Forgets what ended before `beforeMs` and is settled in every respect, so that the maps stay bounded. A message about a
- * forgotten order is then foreign: choose `beforeMs` minutes, not seconds, ago.
+ * Forgets what ended before `beforeMs` and is settled in every respect, so that the maps stay bounded; orders without a match
+ * already when they ended before `unfilledBeforeMs`. A message about a forgotten order is then foreign: choose minutes, not
+ * seconds, ago.
  */
-export function forgetSettled(life: OrderLife, beforeMs: Ms): void {
+export function forgetSettled(life: OrderLife, beforeMs: Ms, unfilledBeforeMs = beforeMs): void {
   const pending = new Set<string>();
   for (const trade of life.trades.values()) {
     if (stageOf(trade.state) !== "provisional" && trade.updatedAtMs < beforeMs) continue;
@@ -399,7 +404,8 @@ export function forgetSettled(life: OrderLife, beforeMs: Ms): void {
   }
   const work: Work = { life, at: beforeMs, timing: DEFAULT_TIMING, actions: [] };
   for (const [hash, order] of life.orders) {
-    const old = order.endedAtMs !== null && order.endedAtMs < beforeMs;
+    const since = isUnfilled(order) ? unfilledBeforeMs : beforeMs;
+    const old = order.endedAtMs !== null && order.endedAtMs < since;
     if (old && !pending.has(hash) && isSettled(work, order)) life.orders.delete(hash);
   }
   for (const [id, trade] of life.trades) {

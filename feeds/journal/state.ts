@@ -60,11 +60,13 @@ export function applyLedger(state: WalletState, input: LedgerInput): boolean {
 
 /** Settled orders, trades and entries are kept this long, so that late messages still find them. */
 export const KEEP_MS = 6 * 3_600_000;
+/** Orders without a match: nothing of them comes up again, and a maker has tens of thousands of them an hour. */
+export const KEEP_UNFILLED_MS = 120_000;
 const FORGET_EVERY_ROWS = 5_000;
 
 /** Lets go of what has been settled for hours, so that memory stays flat. */
 export function forgetOld(state: WalletState, now: Ms): void {
-  forgetSettled(state.life, (now - KEEP_MS) as Ms);
+  forgetSettled(state.life, (now - KEEP_MS) as Ms, (now - KEEP_UNFILLED_MS) as Ms);
   // Longer, because a kept trade may still be told again.
   forgetEntries(state.ledgers, (now - 4 * KEEP_MS) as Ms);
 }
