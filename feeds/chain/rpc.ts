@@ -68,7 +68,7 @@ export interface Answer {
 }
 
 const DEADLINE_MS = 5_000;
-const ROUNDS = 3;
+const ROUNDS = 4;
 const FIRST_WAIT_MS = 300;
 
 export const quantity = (raw: unknown): bigint | null =>

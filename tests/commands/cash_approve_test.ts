@@ -3,7 +3,9 @@ import type { Loose } from "../fixtures/venue_client.ts";
 import { withCash } from "./cash_stage.ts";
 
 const grants = (data: Loose, spender: string): string[] =>
-  data.approvals.filter((row: Loose) => row.spender === spender).map((row: Loose) => `${row.asset}: ${row.granted}`);
+  data.approvals.filter((row: Loose) => row.spender === spender).map((row: Loose) =>
+    `${row.asset}: ${row.granted}`
+  );
 
 Deno.test("approve shows who can do what; exact, bounded and unlimited; revoke takes it all back", async () => {
   await withCash({}, async ({ cash }) => {
@@ -36,7 +38,10 @@ Deno.test("approve: a safe revokes in its own name; nobody confirms, nothing hap
     const dry = await cash(["approve", "--revoke", "--dry-run", "--json"]);
     assert.equal(grants(dry.envelope?.data as Loose, "exchange-v2")[0], "pUSD: unlimited");
     const one = await cash(["approve", "--spender", "exchange-v2", "--revoke", "--yes", "--json"]);
-    assert.deepEqual(grants(one.envelope?.data as Loose, "exchange-v2"), ["pUSD: 0.000000", "shares v1: none"]);
+    assert.deepEqual(grants(one.envelope?.data as Loose, "exchange-v2"), [
+      "pUSD: 0.000000",
+      "shares v1: none",
+    ]);
     for (
       const argv of [["--amount", "5"], ["--spender", "nobody"], ["--amount", "-1", "--spender", "router"], [
         "--unlimited",

@@ -19,7 +19,10 @@ for (const [key, who] of KINDS) {
       assert.deepEqual([await pusd(funder), await usdce(funder)], [9_987_654_322n, 12_345_678n]);
       const data = there.envelope?.data as Loose;
       assert.deepEqual(data.after, { pusd: "9987.654322", usdce: "12.345678" });
-      assert.ok(data.steps.every((step: Loose) => step.state === "landed" && /^0x/.test(step.hash)), there.out);
+      assert.ok(
+        data.steps.every((step: Loose) => step.state === "landed" && /^0x/.test(step.hash)),
+        there.out,
+      );
       assert.equal(data.steps.length, key === 0 ? 2 : 1);
       const back = await cash(["wrap", "--all", "--yes", "--json"]);
       assert.equal(back.code, 0, back.out + back.err);
