@@ -6,6 +6,7 @@
 import type { Ms, Price, Shares, Usdc } from "../../core/units.ts";
 import type { Outcome, Side } from "../../core/market/instrument.ts";
 import type { Performance } from "../../core/stats/performance.ts";
+import type { ParitySummary } from "../trading/parity_summary.ts";
 import type { BrierRow, DifferenceRow, ReliabilityBin } from "../../core/stats/brier.ts";
 
 export interface ReportWarning {
@@ -129,6 +130,8 @@ export interface SessionReport extends ReportCommon {
   /** All fills in order; the report lists the first 500 and says so, the charts mark all of them. */
   readonly fills: readonly FillRow[];
   readonly feeds: readonly FeedRow[];
+  /** The parity ledger's figures; absent or null when none was kept. */
+  readonly parity?: ParitySummary | null;
 }
 
 /** Why and when a strategy's risk gate first stopped it for good. */

@@ -20,6 +20,7 @@ import {
 import { type Html, markup, trusted } from "./html.ts";
 import type { LatencyStage, PriceChart, SessionReport, WindowRow } from "./model.ts";
 import type { Page } from "./page.ts";
+import { paritySection } from "./parity.ts";
 import {
   chart,
   facts,
@@ -354,6 +355,7 @@ function feedsSection(model: SessionReport): Section {
 /** Page of a session. */
 export function sessionPage(model: SessionReport): Page {
   const shown = chosenCharts(model);
+  const parity = paritySection(model.parity);
   const budget = Math.min(MAX_POINTS, Math.floor(TOTAL_CHART_ROWS / Math.max(1, shown.length)));
   const charts: Record<string, ChartSpec> = { equity: equityChart(model.equity) };
   shown.forEach((one, index) => {
@@ -370,6 +372,7 @@ export function sessionPage(model: SessionReport): Page {
       chartsSection(model, shown),
       windowsSection(model),
       latencySection(model),
+      ...(parity === null ? [] : [parity]),
       {
         id: "not-sent",
         title: "Orders not sent",

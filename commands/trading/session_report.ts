@@ -80,6 +80,7 @@ function model(ctx: CommandContext, input: SessionReportInput): SessionReport {
     positions: positions(recorder),
     fills: recorder.fills,
     feeds: input.feeds,
+    parity: recorder.parity?.summary() ?? null,
   };
 }
 
