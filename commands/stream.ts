@@ -10,6 +10,8 @@ import type { FeedLog } from "../feeds/net/feed_context.ts";
 import type { FeedSummary } from "../feeds/net/metrics.ts";
 import { openNetwork } from "../feeds/net/network.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
+import { allowHostFlag, exposeFlag, metricsFlag, MONITOR_FLAGS } from "./dashboard/options.ts";
+import { watched, watchOf } from "./dashboard/watch.ts";
 import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
 import { feedOptionsOf, parseFeeds } from "./stream_options.ts";
@@ -35,6 +37,7 @@ export function feedOf(event: MarketEvent): FeedName | null {
     case "volatility":
       return "deribit";
     case "clock":
+    case "latency":
     case "strike":
       return null;
     default:
@@ -184,6 +187,7 @@ async function stream(
       },
     });
     const session = live;
+    watchOf(ctx)?.setFeeds(() => session.metrics());
     const view = () =>
       streamView({ feeds: summaries(session), basis: monitor.snapshot(), notes }, sizeOf(ctx));
     let drawn = 0;
@@ -223,6 +227,9 @@ export function register(program: Command): void {
     .option("--asset <list>", "assets: btc,eth,sol,xrp")
     .option("--duration <list>", "window lengths: 5m,15m,4h")
     .option("--for <span>", "stop after this much of the venue's time, for example 30s (as trade --for)")
+    .addOption(metricsFlag())
+    .addOption(exposeFlag())
+    .addOption(allowHostFlag())
     .addHelpText(
       "after",
       examples([
@@ -231,5 +238,8 @@ export function register(program: Command): void {
         "stream --feeds binance --asset btc,eth",
       ]),
     );
-  attach(command, "stream", stream, { proxy: true, configFlags: { asset: "assets", duration: "durations" } });
+  attach(command, "stream", watched(stream, { session: false }), {
+    proxy: true,
+    configFlags: { asset: "assets", duration: "durations", ...MONITOR_FLAGS },
+  });
 }

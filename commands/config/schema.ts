@@ -173,6 +173,20 @@ const cashoutSection = z.strictObject({
   allow: z.array(z.string().regex(ADDRESS, { error: "must be addresses: 0x and 40 hex digits" })).default([]),
 });
 
+/** What may be watched from outside: addresses such as `:9090`, loopback unless `expose`. */
+const monitorSection = z.strictObject({
+  /** Prometheus metrics; empty: none. */
+  metrics: z.string().default(""),
+  /** Dashboard page; empty: none. */
+  dashboard: z.string().default(""),
+  /** Allows addresses that other machines can reach. */
+  expose: z.boolean().default(false),
+  /** Further host names that requests may carry. */
+  hosts: z.array(z.string()).default([]),
+  /** Log of a trainer that the dashboard shows; empty: none. */
+  training: z.string().default(""),
+});
+
 const logSection = z.strictObject({
   level: z.enum(["debug", "info", "warn", "error", "off"]).default("info"),
   /** Path of an extra log file (JSON lines); empty: none. */
@@ -214,6 +228,7 @@ export const configSchema = z.strictObject({
   chain: chainSection.prefault({}),
   cashout: cashoutSection.prefault({}),
   feeds: feedsSection.prefault({}),
+  monitor: monitorSection.prefault({}),
   log: logSection.prefault({}),
   network: networkSection.prefault({}),
 });

@@ -2,7 +2,9 @@
  * What the dashboard's page is told. Units as in the core: money and shares in millionths, prices in 1/10000, times in ms;
  * probabilities 0..1; null where there is no value.
  */
+import type { SessionStart } from "../../feeds/session/format.ts";
 import type { FillRow, LatencyStage } from "../report/model.ts";
+import { VERSION } from "../version.ts";
 
 export const STATE_SCHEMA = "poly-edge-dashboard/1";
 
@@ -19,6 +21,19 @@ export interface SessionInfo {
   readonly startedAt: number;
   readonly version: string;
 }
+
+/** What a session's beginning says of it. `startedAt`: wall ms. */
+export const sessionInfo = (start: SessionStart, startedAt: number): SessionInfo => ({
+  id: start.id,
+  mode: start.mode,
+  source: start.source,
+  venue: start.venue,
+  strategy: start.strategy.name,
+  assets: start.assets,
+  durations: start.durations,
+  startedAt,
+  version: VERSION,
+});
 
 export type RunState = "starting" | "running" | "ended";
 
@@ -176,8 +191,8 @@ export interface DashboardCharts {
   readonly windows: readonly WindowSeries[];
 }
 
-/** Where state and charts come from; called when somebody looks. */
+/** Where state and charts come from; called when somebody looks. Null: there is no session yet. */
 export interface StateSource {
-  state(): DashboardState;
-  charts(): DashboardCharts;
+  state(): DashboardState | null;
+  charts(): DashboardCharts | null;
 }

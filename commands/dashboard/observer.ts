@@ -76,6 +76,8 @@ export class SessionObserver implements TradeObserver {
     if (event.type === "account" || event.type === "fillStage") return;
     const order = engine.orders.get(event.orderId) ?? engine.ended.get(event.orderId);
     const side = order?.intent.side ?? "unknown";
+    // The engine has not applied the event yet: an order that is merely sent gets its first answer now.
+    if (order?.state === "sent") this.onLatency?.(Math.max(0, event.tReceive - order.sentAtMs) / 1000);
     switch (event.type) {
       case "orderAccepted":
         return bump(this.orders, `${side} accepted`);
@@ -94,10 +96,6 @@ export class SessionObserver implements TradeObserver {
         this.filledOrders++;
         return bump(this.orders, `${side} filled`);
     }
-  }
-
-  acknowledged(latencyMs: number): void {
-    this.onLatency?.(latencyMs / 1000);
   }
 
   settled(window: WindowState): void {

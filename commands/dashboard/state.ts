@@ -72,8 +72,8 @@ function marketState(input: StateInput, window: WindowState, now: number): Marke
   const { instrument, up, down } = window;
   const asset = engine.assets.get(instrument.asset);
   const trusted = up.trusted && !up.crossed && down.trusted && !down.crossed;
-  const held = engine.portfolio.position(instrument.upToken) ??
-    engine.portfolio.position(instrument.downToken);
+  const held = [instrument.upToken, instrument.downToken].map((token) => engine.portfolio.position(token))
+    .find((position) => position?.open === true);
   const result = engine.portfolio.windows.get(instrument.conditionId);
   const phase = now < instrument.startMs ? "next" : now < instrument.endMs ? "running" : "settling";
   const bookAgeMs = orNull(now - window.bookAtMs);
@@ -98,7 +98,7 @@ function marketState(input: StateInput, window: WindowState, now: number): Marke
     flow: asset === undefined ? null : orNull(asset.tradeFlow()),
     stale: phase === "running" &&
       (!trusted || late(bookAgeMs, input.maxBookAgeMs) || late(fastAgeMs, input.maxFastAgeMs)),
-    position: held === undefined || held.shares === 0 ? null : positionState(held, engine, instrument.slug),
+    position: held === undefined ? null : positionState(held, engine, instrument.slug),
     fills: result?.fills ?? 0,
     pnl: result?.pnl ?? 0,
     winner: window.winner ?? window.provisionalWinner,
@@ -123,6 +123,10 @@ function shownWindows(engine: Engine, now: number): WindowState[] {
     ...next,
   ].slice(0, MAX_MARKETS);
 }
+
+/** Without the dust that is too small to sell: it rides to settlement. */
+const openPositions = ({ portfolio }: Engine): Position[] =>
+  [...portfolio.positions.values()].filter(({ open }) => open).slice(0, MAX_POSITIONS);
 
 function moneyState({ recorder }: StateInput): MoneyState {
   const { engine } = recorder;
@@ -220,7 +224,7 @@ export function buildState(input: StateInput): DashboardState {
     money: moneyState(input),
     counts: counts(input),
     markets: shownWindows(engine, now).map((window) => marketState(input, window, now)),
-    positions: [...engine.portfolio.positions.values()].slice(0, MAX_POSITIONS).map((position) =>
+    positions: openPositions(engine).map((position) =>
       positionState(position, engine, recorder.slugOf(position.conditionId))
     ),
     fills: recorder.fills.slice(-MAX_FILLS).reverse(),

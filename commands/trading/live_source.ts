@@ -5,6 +5,7 @@ import { type LiveFeeds, openLive } from "../../feeds/live.ts";
 import { type Network, openNetwork } from "../../feeds/net/network.ts";
 import { asVenueError } from "../../feeds/venue_error.ts";
 import type { CommandContext, OpenVenue } from "../command.ts";
+import { watchOf } from "../dashboard/watch.ts";
 import { clockTime, moneyText, signedMoneyText } from "../output.ts";
 import type { FeedRow } from "../report/model.ts";
 import { feedOptionsOf } from "../stream_options.ts";
@@ -108,6 +109,7 @@ async function runOn(
       receivedUs = handledUs = NaN;
     },
   });
+  watchOf(ctx)?.setFeeds(() => feeds.metrics());
   const series = run.assets.length * run.durations.length;
   const finished = (): boolean => {
     const now = clock.now();
@@ -134,6 +136,7 @@ async function runOn(
     return feedRows(feeds);
   } finally {
     progress.stop();
+    watchOf(ctx)?.sessionEnded();
     ctx.signal.removeEventListener("abort", onSignal);
     await feeds.close();
   }

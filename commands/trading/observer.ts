@@ -13,8 +13,6 @@ export interface TradeObserver {
   intent(intent: Intent): void;
   /** Before the engine takes the event. */
   execution(event: ExecutionEvent, engine: Engine): void;
-  /** Hand-over of an order to its first answer, ms. */
-  acknowledged(latencyMs: number): void;
   /** Before the window is forgotten. */
   settled(window: WindowState): void;
 }

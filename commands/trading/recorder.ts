@@ -177,6 +177,7 @@ export class SessionRecorder {
   }
 
   private intent(intent: Intent, now: Ms): void {
+    this.options.observer?.intent(intent);
     const { trace } = this;
     if (intent.type !== "submit" || trace === null) return;
     const instrument = this.windows.get(intent.conditionId)?.instrument;
@@ -186,6 +187,7 @@ export class SessionRecorder {
   }
 
   private execution(event: ExecutionEvent): void {
+    this.options.observer?.execution(event, this.engine);
     if (this.trace !== null) this.orderLog.answer(event);
     if (event.type === "fill") this.fill(event);
     else if (event.type === "fillStage") this.fillStage(event);
