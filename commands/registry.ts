@@ -15,6 +15,7 @@ import { register as keys } from "./keys.ts";
 import { register as kill } from "./kill.ts";
 import { register as merge } from "./merge.ts";
 import { register as latencyProbe } from "./latency_probe.ts";
+import { register as models } from "./models.ts";
 import { register as positions } from "./positions.ts";
 import { register as record } from "./record.ts";
 import { register as redeem } from "./redeem.ts";
@@ -43,6 +44,7 @@ export const COMMANDS: readonly Register[] = [
   calibrate,
   evaluate,
   train,
+  models,
   doctor,
   latencyProbe,
   balance,

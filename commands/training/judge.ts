@@ -2,11 +2,10 @@
 import { Engine, type EngineOptions } from "../../core/engine.ts";
 import { ExchangeModel } from "../../core/exchange/exchange_model.ts";
 import type { ExchangeOptions } from "../../core/exchange/options.ts";
-import type { Instrument } from "../../core/market/instrument.ts";
 import { HOLD, type Policy } from "../../core/policy/policy.ts";
 import { Session } from "../../core/session.ts";
 import type { Usdc } from "../../core/units.ts";
-import type { EventStream } from "../../models/env/market_row.ts";
+import type { Chapter } from "../../models/env/market_row.ts";
 
 export interface JudgedWindow {
   readonly slug: string;
@@ -20,13 +19,12 @@ export interface JudgedWindow {
 export interface JudgeOptions {
   readonly engine: Omit<EngineOptions, "policy" | "onSettled">;
   readonly exchange: () => ExchangeOptions;
-  readonly accept: (instrument: Instrument) => boolean;
 }
 
-/** Plays the stream to its end and gives every accepted window that was settled, traded or not, in order. */
-export function judge(policy: Policy, stream: EventStream, options: JudgeOptions): JudgedWindow[] {
+/** Plays a chapter to its end and gives every accepted window that was settled, traded or not, in order. */
+export function judge(policy: Policy, { stream, accept }: Chapter, options: JudgeOptions): JudgedWindow[] {
   const windows: JudgedWindow[] = [];
-  const { engine: settings, accept } = options;
+  const { engine: settings } = options;
   const engine = new Engine({
     ...settings,
     policy: { ...policy, decide: (view) => accept(view.instrument) ? policy.decide(view) : HOLD },

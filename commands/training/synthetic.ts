@@ -2,6 +2,7 @@
 import type { Asset, Duration, Instrument } from "../../core/market/instrument.ts";
 import { streamSeed } from "../../fixtures/market/hash.ts";
 import { MarketStream } from "../../fixtures/market/stream.ts";
+import type { Chapter } from "../../models/env/market_row.ts";
 
 export interface SyntheticMarket {
   /** Every market made is one of this family; the same number is the same market. */
@@ -12,6 +13,8 @@ export interface SyntheticMarket {
   readonly signal: number;
   /** Hours of windows in a chapter. */
   readonly hours: number;
+  /** Taker fee rate in parts per million; default the venue's. */
+  readonly feePpm?: number;
 }
 
 /** 2026-11-21 08:00 UTC, a boundary of every window length. */
@@ -22,14 +25,19 @@ const EVERY_MS = 500;
 /** Prices of the past that the process needs before it can begin. */
 const HISTORY_HOURS = 5;
 
+/** A chapter whose stream knows the process's own probability. */
+export interface SyntheticChapter extends Chapter {
+  readonly stream: MarketStream;
+}
+
 /** The market number `chapter` of row `row`; `purpose` keeps training and judging apart. */
-export function syntheticStream(
+export function syntheticChapter(
   market: SyntheticMarket,
   purpose: "train" | "judge",
   row: number,
   chapter: number,
-): MarketStream {
-  return new MarketStream({
+): SyntheticChapter {
+  const stream = new MarketStream({
     // Seeds of markets are safe integers; half of one leaves room for what the market derives from it.
     seed: streamSeed(market.seed, `${purpose}/${row}/${chapter}`) % 2 ** 50,
     startMs: START_MS,
@@ -40,8 +48,10 @@ export function syntheticStream(
     historyHours: HISTORY_HOURS,
     spanMs: WARM_UP_MS + market.hours * 3_600_000,
     everyMs: EVERY_MS,
+    ...(market.feePpm === undefined ? {} : { feePpm: market.feePpm }),
   });
+  return { stream, accept: isWarm };
 }
 
 /** Windows that begin before the market has a past are not played. */
-export const isWarm = (instrument: Instrument): boolean => instrument.startMs >= START_MS + WARM_UP_MS;
+const isWarm = (instrument: Instrument): boolean => instrument.startMs >= START_MS + WARM_UP_MS;

@@ -13,7 +13,7 @@ export interface MarketEnvSnapshot {
 }
 
 /** Copies what a row has to say to row `at` of `out`. */
-function tell(row: MarketRow, out: EnvStep, at: number): void {
+export function tellRow(row: MarketRow, out: EnvStep, at: number): void {
   const size = row.observation.length;
   out.observations.set(row.observation, at * size);
   out.rewards[at] = row.reward;
@@ -40,7 +40,7 @@ export class MarketEnv implements VectorEnv {
   reset(out: EnvStep): void {
     this.rows.forEach((row, at) => {
       row.reset();
-      tell(row, out, at);
+      tellRow(row, out, at);
     });
   }
 
@@ -48,7 +48,7 @@ export class MarketEnv implements VectorEnv {
     for (let at = 0; at < this.rows.length; at++) {
       const row = this.rows[at]!;
       row.step(actions[at] as Action);
-      tell(row, out, at);
+      tellRow(row, out, at);
     }
   }
 
@@ -62,7 +62,7 @@ export class MarketEnv implements VectorEnv {
     invariant(format === "poly-edge-market-env-1" && rows.length === this.rows.length, "a foreign snapshot");
     this.rows.forEach((row, at) => {
       row.restore(rows[at]!);
-      tell(row, out, at);
+      tellRow(row, out, at);
     });
   }
 }

@@ -24,6 +24,12 @@ export interface EventStream {
   readonly more: boolean;
 }
 
+/** One stream from its beginning to its end, and which of its windows are episodes. */
+export interface Chapter {
+  readonly stream: EventStream;
+  readonly accept: (instrument: Instrument) => boolean;
+}
+
 /** What a row is made with; the same options give the same row. */
 export interface RowOptions {
   /** Engine without its policy: the row is the policy. */
@@ -36,10 +42,8 @@ export interface RowOptions {
   readonly stake: Usdc;
   /** 18 or 24, see `observation.ts`. */
   readonly obsSize: number;
-  /** The stream of a chapter; chapters are endless (a source begins again when it has no more). */
-  readonly open: (chapter: number) => EventStream;
-  /** Which windows are episodes of this row. */
-  readonly accept: (instrument: Instrument) => boolean;
+  /** A chapter by number; there is always another (a source begins again when it has no more). */
+  readonly open: (chapter: number) => Chapter;
 }
 
 export interface RowSnapshot {
@@ -55,9 +59,8 @@ const MAX_EMPTY_CHAPTERS = 1_000;
 
 type End = "running" | "terminated" | "truncated";
 
-/** The engine side of a chapter. */
-interface Play {
-  readonly stream: EventStream;
+/** A chapter with its engine. */
+interface Play extends Chapter {
   readonly engine: Engine;
   readonly session: Session;
 }
@@ -84,6 +87,11 @@ export class MarketRow {
   constructor(private readonly options: RowOptions) {
     this.observation = new Float32Array(options.obsSize);
     this.finalObservation = new Float32Array(options.obsSize);
+  }
+
+  /** Number of the chapter that is being played. */
+  get chapterNumber(): number {
+    return this.chapter;
   }
 
   /** Begins with chapter `chapter` and plays up to its first decision. */
@@ -122,6 +130,7 @@ export class MarketRow {
     this.actions = [];
     this.prices.clear();
     this.active = null;
+    this.upMid = NaN;
     this.now = 0;
     this.nextDecision = -Infinity;
     this.play = this.openChapter();
@@ -145,7 +154,7 @@ export class MarketRow {
     const bankroll = (options.engine.bankroll + (options.engine.credit ?? 0)) as Usdc;
     const exchange = new ExchangeModel({ ...options.exchange(), bankroll });
     const session = new Session(engine, exchange, { onExecution: (event) => this.execution(event) });
-    return { stream: options.open(this.chapter), engine, session };
+    return { ...options.open(this.chapter), engine, session };
   }
 
   private decide(view: MarketView): Action {
@@ -158,12 +167,12 @@ export class MarketRow {
     if (event.type !== "fill") return;
     const { orders, ended } = this.play.engine;
     const outcome = (orders.get(event.orderId) ?? ended.get(event.orderId))?.intent.outcome;
-    if (outcome !== undefined) this.prices.fill(event, outcome);
+    if (outcome !== undefined) this.prices.fill(event, outcome, this.upMid);
   }
 
   private settled(window: WindowState): void {
     if (window.instrument.conditionId !== this.active?.conditionId) return;
-    this.prices.settle(window.winner);
+    this.prices.settle(this.upMid);
     this.end = "terminated";
     this.active = null;
   }
@@ -203,10 +212,10 @@ export class MarketRow {
     let found = false;
     this.play.engine.observe((view, { instrument }) => {
       if (found) return;
-      if (this.active === null && this.options.accept(instrument)) this.active = instrument;
+      if (this.active === null && this.play.accept(instrument)) this.active = instrument;
       if (this.active?.conditionId !== instrument.conditionId) return;
       found = true;
-      this.upMid = view.upMid;
+      if (!Number.isNaN(view.upMid)) this.upMid = view.upMid;
       writeView(view, this.options.obsSize, this.observation, 0);
     });
     return found;

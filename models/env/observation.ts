@@ -7,9 +7,9 @@
  * | 18 | up_mid | 2 x Up mid - 1 |
  * | 19 | velocity | clip(10 x change of the Up mid over 2 s) |
  * | 20 | fair_up | 2 x fair value of Up - 1 |
- * | 21 | edge_up | clip(10 x (fair value - cost of one Up share at the ask, fee included)) |
+ * | 21 | edge_up | clip(4 x (fair value - cost of one Up share at the ask, fee included)) |
  * | 22 | edge_down | same for Down |
- * | 23 | edge_close | clip(10 x (proceeds of one held share at the bid, fee deducted - its fair value)), 0 without a position |
+ * | 23 | edge_close | clip(4 x (proceeds of one held share at the bid, fee deducted - its fair value)), 0 without a position |
  *
  * Absent ones are 0, as everywhere in observations.
  */
@@ -53,7 +53,7 @@ export function writeView(view: MarketView, size: number, to: Float32Array, at: 
   to[at + 18] = orZero(2 * view.upMid - 1);
   to[at + 19] = orZero(clip(10 * view.velocity));
   to[at + 20] = orZero(2 * fairUp - 1);
-  to[at + 21] = orZero(clip(10 * buyEdge(view, fairUp, view.upAsk)));
-  to[at + 22] = orZero(clip(10 * buyEdge(view, 1 - fairUp, view.downAsk)));
-  to[at + 23] = orZero(clip(10 * closeEdge(view)));
+  to[at + 21] = orZero(clip(4 * buyEdge(view, fairUp, view.upAsk)));
+  to[at + 22] = orZero(clip(4 * buyEdge(view, 1 - fairUp, view.downAsk)));
+  to[at + 23] = orZero(clip(4 * closeEdge(view)));
 }

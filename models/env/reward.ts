@@ -8,8 +8,8 @@
  * | `probability` | phases 2 and 3 of the seeds: (exit - entry price) per trade, every trade one stake, no fees |
  * | `shaped` | phase 1 of the seeds: a tenth of the unrealised change, less costs of trading, plus a bonus for following the momentum |
  *
- * Two things differ from the seeds, because this exchange fills as a venue does: prices are executable ones instead of
- * the mid, and a position that is held to the end leaves at 1 or 0 instead of at the last mid.
+ * The last two are the seeds' accounts and as wrong as theirs: whatever the exchange charged, a trade enters and leaves at
+ * the mid, and what is held to the end leaves at the last mid, not at 1 or 0. They are here to show what comes of that.
  */
 import type { FillEvent } from "../../core/events.ts";
 import type { Outcome } from "../../core/market/instrument.ts";
@@ -46,17 +46,20 @@ export class PositionPrices {
     this.closed = this.shares = this.cash = 0;
   }
 
-  /** `outcome` is the token of the fill. */
-  fill({ side, size, cash }: FillEvent, outcome: Outcome): void {
-    if (side === "sell") return this.close(size, cash / size);
+  /** `outcome` is the token of the fill, `upMid` the last Up mid; without one the fill's own price counts. */
+  fill({ side, size, cash }: FillEvent, outcome: Outcome, upMid: number): void {
+    const mid = outcome === "up" ? upMid : 1 - upMid;
+    const price = Number.isNaN(mid) ? cash / size : mid;
+    if (side === "sell") return this.close(size, price);
     this.up = outcome === "up";
     this.shares += size;
-    this.cash += cash;
+    this.cash += size * price;
   }
 
-  /** The window ended: every share left pays 1 or 0. */
-  settle(winner: Outcome | null): void {
-    if (winner !== null) this.close(this.shares, (winner === "up") === this.up ? 1 : 0);
+  /** The window ended at a last Up mid: what is left leaves there. */
+  settle(upMid: number): void {
+    if (this.shares > 0 && !Number.isNaN(upMid)) this.close(this.shares, this.up ? upMid : 1 - upMid);
+    this.shares = this.cash = 0;
   }
 
   /** (price now - entry) of what is open at an Up mid; 0 without a position or a mid. */
