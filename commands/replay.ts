@@ -7,11 +7,13 @@ import { ExchangeModel } from "../core/exchange/exchange_model.ts";
 import { EVENTS_NAME } from "../feeds/session/format.ts";
 import { isSession, openSession } from "../feeds/session/reader.ts";
 import { isTape } from "../feeds/tape/reader.ts";
+import type { LoadedModel } from "../models/file/open.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { countText, facts } from "./output.ts";
 import { parseCount } from "./parse.ts";
 import { attach, examples } from "./run.ts";
 import type { Difference } from "./trading/replay_difference.ts";
+import { checkOneDecides, loadModel, modelOfSession } from "./trading/models.ts";
 import { type ReplayOutcome, replaySession, replayTape } from "./trading/replay_run.ts";
 import { codeDifference } from "./trading/session_start.ts";
 import { engineOptions, paperOptions } from "./trading/settings.ts";
@@ -30,6 +32,10 @@ export function register(program: Command): void {
       .argument("<tape-or-session>", "a tape's folder, a session's folder, or the name of a session")
       .option("--verify", "exit 0 only if every decision is byte-equal (a tape is played twice)")
       .option("--strategy <name>", "tapes only: the strategy, as for trade")
+      .option(
+        "--model <file>",
+        "tapes: the model that decides; sessions: the one that decided, if --data has it not",
+      )
       .option("--asset <list>", "tapes only: assets, for example btc,eth")
       .option("--duration <list>", "tapes only: window lengths: 5m,15m,4h")
       .option("--size <pUSD>", "tapes only: stake of one trade (sizing.usdc)")
@@ -85,14 +91,21 @@ async function replay(
 ): Promise<CommandResult> {
   const source = await find(ctx, args[0]!);
   const verify = given["verify"] === true;
+  const path = typeof given["model"] === "string" ? given["model"] : null;
   return source.kind === "session"
-    ? await ofSession(ctx, source.path, verify)
+    ? await ofSession(ctx, source.path, verify, path)
     : await ofTape(ctx, source.path, verify, given);
 }
 
-async function ofSession(ctx: CommandContext, path: string, verify: boolean): Promise<CommandResult> {
+async function ofSession(
+  ctx: CommandContext,
+  path: string,
+  verify: boolean,
+  modelPath: string | null,
+): Promise<CommandResult> {
   const recording = await openSession(path);
   const { start, record } = recording.manifest;
+  const model = await modelOfSession(ctx, start, modelPath);
   const other = codeDifference(start);
   if (other !== null) {
     ctx.warn({ code: "REPLAY_OTHER_CODE", message: `${start.id} was recorded by other code: ${other}` });
@@ -100,8 +113,8 @@ async function ofSession(ctx: CommandContext, path: string, verify: boolean): Pr
   const outcome = await withProgress(
     ctx,
     record?.events ?? 0,
-    (onProgress) => replaySession(recording, { onProgress, signal: ctx.signal }),
-  );
+    (onProgress) => replaySession(recording, { onProgress, signal: ctx.signal, model }),
+  ).finally(() => model?.close());
   for (const warning of recording.warnings) ctx.warn(warning);
   const stated = recording.manifest.decisionsHash;
   return finish(ctx, outcome, {
@@ -127,18 +140,36 @@ async function ofTape(
   verify: boolean,
   given: Record<string, unknown>,
 ): Promise<CommandResult> {
+  const modelPath = typeof given["model"] === "string" ? given["model"] : null;
+  checkOneDecides(modelPath, given["strategy"]);
+  const model = modelPath === null ? null : await loadModel(ctx, modelPath);
+  try {
+    return await playTape(ctx, path, verify, given, model);
+  } finally {
+    model?.close();
+  }
+}
+
+async function playTape(
+  ctx: CommandContext,
+  path: string,
+  verify: boolean,
+  given: Record<string, unknown>,
+  model: LoadedModel | null,
+): Promise<CommandResult> {
   const tape = await openWithCodecs(path);
   const seed = parseCount(String(given["seed"] ?? DEFAULT_SEED), "--seed", 0, Number.MAX_SAFE_INTEGER);
   const strategy = ctx.config.strategy.name;
+  const settings = { strategy, seed, stops: true, model };
   const { limits } = forTape(
     ctx,
     tape.manifest,
     path,
-    engineOptions(ctx.config, { strategy, seed, stops: true }),
+    engineOptions(ctx.config, settings),
   );
   const outcome = await withProgress(ctx, tape.manifest.events, (onProgress) =>
     replayTape(tape, {
-      engine: () => ({ ...engineOptions(ctx.config, { strategy, seed, stops: true }), limits }),
+      engine: () => ({ ...engineOptions(ctx.config, settings), limits }),
       exchange: () => new ExchangeModel(paperOptions(ctx.config)),
       admission: tapeWindows(ctx, given),
       verify,
@@ -151,7 +182,7 @@ async function ofTape(
     basis: verify
       ? "the tape's events, orders filled by the simulated exchange, played twice side by side and compared"
       : "the tape's events, orders filled by the simulated exchange, as trade --paper --tape; nothing to compare with",
-    extra: { tape: path, strategy },
+    extra: { tape: path, strategy: model?.name ?? strategy },
   });
 }
 

@@ -7,6 +7,7 @@ import { openCount } from "../core/orders/ledger_exposure.ts";
 import type { ExchangePort } from "../core/session.ts";
 import { formatUsdc, type Ms, type Usdc } from "../core/units.ts";
 import { accountFlags, accountOptions, openAccount } from "./account.ts";
+import type { LoadedModel } from "../models/file/open.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { sessionInfo } from "./dashboard/model.ts";
 import { MONITOR_FLAGS, monitorFlags } from "./dashboard/options.ts";
@@ -18,8 +19,10 @@ import type { Config } from "./config/schema.ts";
 import type { Admission } from "./trading/admission.ts";
 import { arm } from "./trading/arming.ts";
 import { venuePrediction, withExchangeModel } from "./trading/exchange_model_file.ts";
+import { LatencyMeter } from "./trading/latency_meter.ts";
 import { type RunHooks, runLive } from "./trading/live_source.ts";
 import { LiveTrading } from "./trading/live_trading.ts";
+import { checkOneDecides, modelToTrade } from "./trading/models.ts";
 import { SessionRecorder } from "./trading/recorder.ts";
 import { RuntimeWatch } from "./trading/runtime_watch.ts";
 import { SessionFiles, sessionId } from "./trading/session_files.ts";
@@ -31,6 +34,8 @@ import { finishTrade } from "./trading/trade_result.ts";
 
 const DEFAULT_SEED = 42;
 const monotonicUs = (): number => performance.now() * 1000;
+const meterOf = (runtime: RuntimeWatch): LatencyMeter =>
+  new LatencyMeter(() => performance.now(), () => runtime.takeWorstLagUs());
 
 /** Adds `trade` to the program. */
 export function register(program: Command): void {
@@ -41,6 +46,7 @@ export function register(program: Command): void {
       .option("--live", "send orders to the venue; needs arming, see docs/live.md")
       .option("--yes", "with --live: do not ask again")
       .option("--strategy <name>", "hold, random, momentum, mean-revert, fade-spike, gating, fair-value")
+      .option("--model <file>", "decide by this model in place of a strategy, see docs/models.md")
       .option("--asset <list>", "assets, for example btc,eth")
       .option("--duration <list>", "window lengths: 5m,15m,4h")
       .option("--size <pUSD>", "stake of one trade (sizing.usdc)")
@@ -93,6 +99,7 @@ interface TradeOptions {
   readonly exchangeModel: string | null;
   readonly predictWith: string | null;
   readonly latencyOut: string | null;
+  readonly model: string | null;
 }
 
 const textOf = (value: unknown): string | null => typeof value === "string" ? value : null;
@@ -147,6 +154,7 @@ function readOptions(options: Record<string, unknown>): TradeOptions {
     exchangeModel: textOf(options["exchangeModel"]),
     predictWith: textOf(options["predictWith"]),
     latencyOut: textOf(options["latencyOut"]),
+    model: textOf(options["model"]),
   };
 }
 
@@ -156,11 +164,27 @@ async function trade(
   given: Record<string, unknown>,
 ): Promise<CommandResult> {
   const options = readOptions(given);
+  checkOneDecides(options.model, given["strategy"]);
+  const model = await modelToTrade(ctx, options.model);
+  try {
+    return await tradeWith(ctx, options, given, model);
+  } finally {
+    model?.close();
+  }
+}
+
+async function tradeWith(
+  ctx: CommandContext,
+  options: TradeOptions,
+  given: Record<string, unknown>,
+  model: LoadedModel | null,
+): Promise<CommandResult> {
   const config = await withExchangeModel(ctx.config, options.exchangeModel);
   const settings = engineOptions(config, {
     strategy: config.strategy.name,
     seed: options.seed,
     stops: true,
+    model,
   });
   if (options.live) return await tradeLive(ctx, options, { config, settings }, given);
   const predicting = await withExchangeModel(config, options.predictWith);
@@ -181,9 +205,10 @@ async function trade(
   });
   const { files, recorder } = session;
   const runtime = new RuntimeWatch(monotonicUs);
+  const meter = meterOf(runtime);
   try {
     const feeds = source.kind === "sockets"
-      ? await fromSockets(ctx, source.venue, options, recorder)
+      ? await fromSockets(ctx, source.venue, options, recorder, { latency: (now) => meter.due(now) })
       : await fromTape(ctx, source.tape, recorder, tapeWindows(ctx, given), files);
     return await finishTrade(ctx, {
       ...session,
@@ -261,7 +286,7 @@ async function tradeLive(
       exchange: live.gateway,
       predicts: new ExchangeModel(venuePrediction(config)),
     });
-    live.bind(session.recorder);
+    live.bind(session.recorder, meterOf(runtime));
     const venue = { ...live.venue, credentials: live.venue.credentials ?? live.priceCredentials };
     const feeds = await fromSockets(ctx, venue, options, session.recorder, live.hooks);
     await live.close(null);

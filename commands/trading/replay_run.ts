@@ -8,6 +8,7 @@ import { DecisionsProof } from "../../feeds/session/decisions_reader.ts";
 import { damaged } from "../../feeds/session/errors.ts";
 import { decisionRecord, EVENTS_NAME, intentRecord } from "../../feeds/session/format.ts";
 import type { RecordedStep, SessionRecording } from "../../feeds/session/reader.ts";
+import type { LoadedModel } from "../../models/file/open.ts";
 import type { Tape } from "../../feeds/tape/reader.ts";
 import type { Admission } from "./admission.ts";
 import { DecisionLog } from "./decision_log.ts";
@@ -32,6 +33,8 @@ export interface ReplayOutcome {
 export interface ReplayOptions {
   readonly onProgress?: (events: number) => void;
   readonly signal?: AbortSignal;
+  /** The model that decided, for a session that names one. */
+  readonly model?: LoadedModel | null;
 }
 
 /** An engine whose outputs are kept as lines. */
@@ -76,13 +79,13 @@ const decisionOf = (line: string): string => line.slice('["d",'.length, -1);
 
 /**
  * Replays a session. Reads its record to the end also behind a difference, because damage explains one and is then what
- * must be told. Throws SESSION_DAMAGED, REPLAY_OTHER_CODE.
+ * must be told. Throws SESSION_DAMAGED, REPLAY_OTHER_CODE, MODEL_NOT_FOUND.
  */
 export async function replaySession(
   recording: SessionRecording,
   options: ReplayOptions = {},
 ): Promise<ReplayOutcome> {
-  const replica = new Replica(engineOf(recording.manifest.start));
+  const replica = new Replica(engineOf(recording.manifest.start, options.model));
   const proof = new DecisionsProof(recording.folder, recording.manifest);
   const recent = new RecentEvents();
   let first: Difference | null = null;

@@ -9,6 +9,7 @@ import type { Sizing } from "../../core/policy/sizing.ts";
 import { DEFAULT_LIMITS, type RiskLimits } from "../../core/risk/gate.ts";
 import type { Usdc } from "../../core/units.ts";
 import { SESSION_SCHEMA, type SessionStart } from "../../feeds/session/format.ts";
+import type { LoadedModel } from "../../models/file/open.ts";
 import type { Config } from "../config/schema.ts";
 import { VERSION } from "../version.ts";
 import { policyOf, strategyParams } from "./settings.ts";
@@ -45,6 +46,7 @@ export function sessionStart(input: StartInput): SessionStart {
       name: engine.policy.name,
       seed: input.seed,
       params: { ...strategyParams(config.strategy.params) },
+      ...(engine.policy.model === undefined ? {} : { model: engine.policy.model }),
     },
     sizing: engine.sizing,
     limits: { ...engine.limits },
@@ -74,13 +76,27 @@ const otherCode = (id: string, why: string): OperationError =>
     hint: "Replay it with the version that recorded it (session.json names it).",
   });
 
-/** Engine options of a recorded session. Throws REPLAY_OTHER_CODE when this program cannot make them. */
-export function engineOf(start: SessionStart): EngineOptions {
+/** The policy that decided a session: of the model whose digest it names, else of its strategy. */
+function policyOfStart({ id, strategy }: SessionStart, model: LoadedModel | null): Policy {
+  if (strategy.model === undefined) return policyOf(strategy.name, strategy.seed, strategy.params);
+  if (model?.sha256 === strategy.model) return model.policy();
+  throw new OperationError({
+    code: "MODEL_NOT_FOUND",
+    message: `Cannot replay ${id}: it was decided by the model ${strategy.model}, which was not given`,
+    hint: "Pass the model's file with --model.",
+  });
+}
+
+/**
+ * Engine options of a recorded session; `model` is the one it names. Throws MODEL_NOT_FOUND without it, REPLAY_OTHER_CODE
+ * when this program cannot make them.
+ */
+export function engineOf(start: SessionStart, model: LoadedModel | null = null): EngineOptions {
   let policy: Policy;
   try {
-    policy = policyOf(start.strategy.name, start.strategy.seed, start.strategy.params);
+    policy = policyOfStart(start, model);
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
+    if (!(error instanceof OperationError) || error.code === "MODEL_NOT_FOUND") throw error;
     throw otherCode(start.id, error.message);
   }
   return {

@@ -20,6 +20,7 @@ import { checkSizing, type Sizing } from "../../core/policy/sizing.ts";
 import { seededRandom } from "../../core/random.ts";
 import type { RiskLimits } from "../../core/risk/gate.ts";
 import { type Ms, parseDecimal, type Usdc } from "../../core/units.ts";
+import type { LoadedModel } from "../../models/file/open.ts";
 import type { Config } from "../config/schema.ts";
 
 const money = (text: string): Usdc => parseDecimal(text, 6) as Usdc;
@@ -132,12 +133,15 @@ export interface EngineSettings {
   readonly strategy: string;
   readonly seed: number;
   readonly stops: boolean;
+  /** Decides in place of the strategy. */
+  readonly model?: LoadedModel | null;
 }
 
 /** Engine options for one strategy. Throws STRATEGY_UNKNOWN, STRATEGY_PARAM_INVALID, SIZING_INVALID (exit 2). */
 export function engineOptions(config: Config, settings: EngineSettings): EngineOptions {
   const params = strategyParams(config.strategy.params);
-  const policy = policyOf(settings.strategy, settings.seed, config.strategy.params);
+  const policy = settings.model?.policy() ??
+    policyOf(settings.strategy, settings.seed, config.strategy.params);
   const sizing = sizingOf(config);
   checkSizing(sizing, policy);
   return {

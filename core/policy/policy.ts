@@ -50,5 +50,7 @@ export interface Policy {
   readonly decideEveryMs: number;
   /** Whether it states a probability (Kelly sizing needs one). */
   readonly statesProbability: boolean;
+  /** SHA-256 of the model file that it came from; absent for a policy that is code. */
+  readonly model?: string;
   decide(view: MarketView): Action;
 }

@@ -46,6 +46,8 @@ export const startSchema = z.strictObject({
     name: z.string(),
     seed: z.int(),
     params: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
+    /** SHA-256 of the model file that decided; absent when a strategy of the program did. */
+    model: hash.optional(),
   }),
   sizing: sizingSchema,
   /** `RiskLimits` by name. */

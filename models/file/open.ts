@@ -88,7 +88,7 @@ export async function openModelFile(file: Uint8Array): Promise<LoadedModel> {
     const options = { decideEveryMs: card.decideEveryMs, maxMarkets: MAX_WINDOWS };
     return {
       ...common,
-      policy: () => ({ ...ppoPolicy(model, options), name: common.name }),
+      policy: () => ({ ...ppoPolicy(model, options), name: common.name, model: common.sha256 }),
       close: () => {},
     };
   }
@@ -99,5 +99,9 @@ export async function openModelFile(file: Uint8Array): Promise<LoadedModel> {
     ort.close();
     throw error;
   }
-  return { ...common, policy: () => ortPolicy(card, ort), close: () => ort.close() };
+  return {
+    ...common,
+    policy: () => ({ ...ortPolicy(card, ort), model: common.sha256 }),
+    close: () => ort.close(),
+  };
 }
