@@ -179,10 +179,7 @@ export class ParityLedger {
   }
 
   private filled(row: OpenRow, fill: FillEvent): void {
-    const { ownInBook } = this.options;
-    if (ownInBook && fill.liquidity === "taker" && row.model.of.takerSize === 0 && !hasEnded(row.model)) {
-      row.touched = true;
-    }
+    if (this.options.ownInBook && fill.liquidity === "taker" && mayHaveMet(row, fill)) row.touched = true;
     if (row.level === null && fill.liquidity === "taker") {
       const { kind, bid, ask, top } = row.expected;
       if (kind === "takes" && fill.price === (fill.side === "buy" ? ask : bid)) {
@@ -253,6 +250,13 @@ export class ParityLedger {
     for (const queue of this.looks) queue.length = 0;
     this.nextLook = Infinity;
   }
+}
+
+/** Whether the model's book may have lacked what this fill took: heard, or matched, before the model had matched. */
+function mayHaveMet({ model, actual }: OpenRow, fill: FillEvent): boolean {
+  if (model.of.takerSize === 0 && !hasEnded(model)) return true;
+  const { venueMs } = model.of;
+  return venueMs !== null && fill.tExchange - actual.sentAt <= venueMs;
 }
 
 function expectationOf(intent: SubmitIntent, market: ParityMarket | null): ParityExpectation {

@@ -10,7 +10,7 @@ import { differenceOf, type ParityRow } from "../../../core/exchange/parity_row.
 import { delayedSettlement } from "../../../core/exchange/settlement.ts";
 import { type ExchangePort, Session } from "../../../core/session.ts";
 import type { Ms, Shares } from "../../../core/units.ts";
-import { at, bookEvent, dollars, DOWN, engineRig, lots, submit, UP, windowEvent } from "../helpers.ts";
+import { at, bookEvent, dollars, DOWN, engineRig, lots, p, submit, UP, windowEvent } from "../helpers.ts";
 import { MARKET } from "./scenarios/market.ts";
 import { RESTING } from "./scenarios/resting.ts";
 import { book, buys, delta, rests, type Scenario, sells, T } from "./scenarios/scenario.ts";
@@ -218,6 +218,29 @@ Deno.test("at a venue a fill that comes before the model's is marked: the model'
   assert.deepEqual([row!.expected.size, row!.actual.size, row!.model.size], [20_000_000, 20_000_000, 0]);
   const [paper] = play({ steps }, scripted(script()), exchange(), false).rows;
   assert.equal(paper!.touched, false);
+});
+
+Deno.test("a fill that the venue made first is marked although we heard of it last; one it made later is not", () => {
+  const heard = (matched: number): ExecutionEvent[] => [{
+    type: "fill",
+    orderId: "o1",
+    fillId: "v1",
+    token: UP,
+    side: "buy",
+    price: p(0.51),
+    size: lots(20),
+    cash: dollars(10.2),
+    fee: dollars(0.34986),
+    liquidity: "taker",
+    tExchange: (T + matched) as Ms,
+    tReceive: (T + 400) as Ms,
+  }];
+  // The model matches at 200 and we hear of it at 250.
+  const steps = [...TAKE.steps, book(600, [[0.50, 50]], [[0.51, 20]])];
+  const step = { t: 500, show: () => [] };
+  const touched = (matched: number) =>
+    play({ steps: [...steps, step] }, scripted(heard(matched)), exchange(), true).rows[0]!.touched;
+  assert.deepEqual([touched(180), touched(240)], [true, false]);
 });
 
 Deno.test("what the venue refused or cancelled does not go on resting in the model", () => {
