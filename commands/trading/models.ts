@@ -128,6 +128,60 @@ const other = (what: string, hint: string): OperationError =>
     exit: 2,
   });
 
+/** A model as it crosses from thread to thread: each opens it for itself. */
+export interface ModelRef {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/** Models that some variants of a backtest are decided by. */
+export interface OpenModels {
+  of(ref: ModelRef | undefined): LoadedModel | null;
+  close(): void;
+}
+
+/** Opens each model once. Throws what `openModelFile` throws, MODEL_OTHER for a file that changed since it was named. */
+export async function openModels(refs: readonly (ModelRef | undefined)[]): Promise<OpenModels> {
+  const open = new Map<string, LoadedModel>();
+  const close = () => open.forEach((model) => model.close());
+  try {
+    for (const ref of refs) {
+      if (ref === undefined || open.has(ref.sha256)) continue;
+      const model = await openModelFile(await readModelFile(ref.path));
+      open.set(model.sha256, model);
+      if (model.sha256 === ref.sha256) continue;
+      throw new OperationError({
+        code: "MODEL_OTHER",
+        message: `Cannot go on with ${ref.path}: it was ${ref.sha256}, now it is ${model.sha256}`,
+        hint: "Do not change a model while it is being judged.",
+      });
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { of: (ref) => ref === undefined ? null : open.get(ref.sha256) ?? null, close };
+}
+
+/** What a backtest needs of the models of `--model` (separated by commas): names, digests; says what has no proven edge. */
+export async function modelsToJudge(
+  ctx: Pick<ModelContext, "warn">,
+  list: string | null,
+): Promise<{ readonly name: string; readonly ref: ModelRef }[]> {
+  const paths = (list ?? "").split(",").map((path) => path.trim()).filter((path) => path !== "");
+  const found: { name: string; ref: ModelRef }[] = [];
+  for (const path of new Set(paths)) {
+    const model = await loadModel(ctx, path);
+    model.close();
+    const taken = found.some(({ name }) => name === model.name);
+    const name = taken ? `${model.name}-${model.sha256.slice(0, 8)}` : model.name;
+    if (!found.some(({ ref }) => ref.sha256 === model.sha256)) {
+      found.push({ name, ref: { path, sha256: model.sha256 } });
+    }
+  }
+  return found;
+}
+
 /** Refuses a strategy beside a model, where only one can decide. */
 export function checkOneDecides(model: string | null, strategy: unknown): void {
   if (model === null || strategy === undefined) return;
