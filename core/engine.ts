@@ -28,7 +28,8 @@ import { Portfolio, type Position } from "./orders/portfolio.ts";
 import { ACTION_NAMES, HOLD, type MarketView, type Policy } from "./policy/policy.ts";
 import { checkSizing, type Sizing } from "./policy/sizing.ts";
 import { equityOf, exposureOf } from "./risk/exposure.ts";
-import { checkSubmit, type Refusal, type RiskLimits } from "./risk/gate.ts";
+import { checkSubmit, type Latch, type Refusal, type RiskLimits } from "./risk/gate.ts";
+import { aggressiveness, latencyAt, newLatencyState, noteLatency } from "./risk/latency.ts";
 import { type Ms, type Price, type Shares, type Usdc } from "./units.ts";
 
 /** Ticks a taker order may pay beyond the best price it saw. */
@@ -95,7 +96,7 @@ export class Engine {
   readonly ended = new Map<string, Order>();
   readonly notSent = new Map<string, number>();
   readonly rejected = new Map<string, number>();
-  latch: "DRAWDOWN_LATCH" | "LOSS_STREAK_LATCH" | null = null;
+  latch: Latch | null = null;
   /** First time a stop limit was hit, also when `limits.stops` is off. */
   firstStop: { readonly code: string; readonly atMs: Ms; readonly equity: Usdc } | null = null;
   stopped = false;
@@ -117,6 +118,7 @@ export class Engine {
   private readonly view: MarketView;
   private readonly drafting: Drafting;
   private readonly credit: Usdc;
+  private readonly latency = newLatencyState();
   private nextDecision = -Infinity;
   private nextSample = -Infinity;
   private decisionSeq = 0;
@@ -130,9 +132,12 @@ export class Engine {
     this.peakEquity = options.bankroll;
     this.decideEveryMs = options.decideEveryMs ?? options.policy.decideEveryMs;
     this.view = { features: this.vector, probabilityUp: NaN } as MarketView;
+    const slippageTicks = options.slippageTicks ?? DEFAULT_SLIPPAGE_TICKS;
     this.drafting = {
       sizing: options.sizing,
-      slippageTicks: options.slippageTicks ?? DEFAULT_SLIPPAGE_TICKS,
+      slippageTicks,
+      buySlippageTicks: () =>
+        aggressiveness(slippageTicks, latencyAt(this.latency, this.now), options.limits),
       maxAge: options.orderMaxAgeMs as Ms,
       equity: () => this.equity(),
       sharesOf: (token) => this.portfolio.sharesOf(token),
@@ -218,6 +223,11 @@ export class Engine {
       }
       case "resolved":
         return this.applyResolved(event);
+      case "latency":
+        if (noteLatency(this.latency, event, this.options.limits) && this.options.limits.stops) {
+          this.latch ??= "LATENCY_LATCH";
+        }
+        return;
       case "feedState":
         this.feeds.set(event.feed, event.state);
         if (event.feed === "polymarket.market" && event.state === "down") this.dropBooks();
@@ -341,7 +351,7 @@ export class Engine {
       case "orderRejected":
         order.state = "rejected";
         order.reason = event.code;
-        bump(event.code === "INTENT_EXPIRED" ? this.notSent : this.rejected, event.code);
+        bump(isStale(event.code) ? this.notSent : this.rejected, event.code);
         return this.end(order);
       case "fill":
         return this.applyFill(order, event);
@@ -493,6 +503,7 @@ export class Engine {
       feeds: this.feeds,
       stopped: this.stopped,
       latch: this.latch,
+      latencyMs: latencyAt(this.latency, this.now),
       tradeBase: this.credit > 0 ? this.options.bankroll : this.equity(),
       sellable: this.portfolio.sellableOf(intent.token),
       ...exposureOf(intent.conditionId, this.orders.values(), this.portfolio),
@@ -541,6 +552,10 @@ export class Engine {
 function sellable(position: Position | undefined, minSize: Shares): Position | undefined {
   return position !== undefined && position.shares >= minSize ? position : undefined;
 }
+
+/** Too old to be sent when its turn came: never at the venue. */
+export const isStale = (code: string): boolean =>
+  code === "INTENT_EXPIRED" || code === "SIGNAL_STALE_AT_WIRE";
 
 function bump(counts: Map<string, number>, code: string): void {
   counts.set(code, (counts.get(code) ?? 0) + 1);

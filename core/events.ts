@@ -183,6 +183,19 @@ export interface FeedStateEvent extends Timed {
   readonly state: FeedState;
   readonly detail: string;
 }
+/**
+ * What was measured of our own way to the venue, about once a second: the engine has no clock, so it is told. -1 where nothing
+ * was measured.
+ */
+export interface LatencyEvent extends Timed {
+  readonly type: "latency";
+  /** Round trips (orders, heartbeats) that ended within the last seconds, and their median and worst, ms. */
+  readonly trips: number;
+  readonly medianMs: number;
+  readonly worstMs: number;
+  /** Longest time our event loop stood still since the last such event, ms. */
+  readonly loopMs: number;
+}
 /** Stop trading: open orders are cancelled and nothing new is sent. */
 export interface StopEvent extends Timed {
   readonly type: "stop";
@@ -209,6 +222,7 @@ export type MarketEvent =
   | LiquidationEvent
   | VolatilityEvent
   | FeedStateEvent
+  | LatencyEvent
   | StopEvent;
 
 export type OrderType = "GTC" | "GTD" | "FOK" | "FAK";

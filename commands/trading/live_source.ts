@@ -1,4 +1,5 @@
 /** Feeds a session from sockets until its windows are settled, its time is over, or it is told to stop. */
+import type { LatencyEvent } from "../../core/events.ts";
 import type { Asset, Duration } from "../../core/market/instrument.ts";
 import { type Ms, ms } from "../../core/units.ts";
 import { type LiveFeeds, openLive } from "../../feeds/live.ts";
@@ -32,6 +33,8 @@ export interface LiveRun {
 export interface RunHooks {
   /** Called a few times a second of wall time; a reason ends the session. */
   readonly tick?: (now: Ms) => string | null;
+  /** What was measured since the last time, when it is time to tell the engine. */
+  readonly latency?: (now: Ms) => LatencyEvent | null;
   /** After the engine was told to stop, while the feeds still run: orders end and trades settle. */
   readonly stopped?: () => Promise<void>;
 }
@@ -124,6 +127,7 @@ async function runOn(
     while (!finished() && !stop.signal.aborted) {
       ended = hooks.tick?.(clock.now()) ?? null;
       if (ended !== null) break;
+      tellLatency(recorder, hooks, clock.now());
       showProgress(progress, run, recorder, admission, clock.now() - startedAt);
       for (const token of recorder.suspectTokens()) feeds.resync(token);
       const wait = clock.sleep(ms(Math.ceil(200 * clock.speed)), stop.signal).catch(() => {});
@@ -140,6 +144,12 @@ async function runOn(
     ctx.signal.removeEventListener("abort", onSignal);
     await feeds.close();
   }
+}
+
+function tellLatency(recorder: SessionRecorder, hooks: RunHooks, now: Ms): void {
+  // Frames that wait are older: time must not go back for them.
+  const event = hooks.latency?.(ms(Math.max(now, recorder.lastEventMs))) ?? null;
+  if (event !== null) recorder.frame([event]);
 }
 
 function showProgress(

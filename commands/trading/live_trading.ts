@@ -24,6 +24,7 @@ import type { OpenAccount } from "../account.ts";
 import type { CommandContext, OpenVenue } from "../command.ts";
 import type { Config } from "../config/schema.ts";
 import { type KillReason, KillWatch } from "./kill_watch.ts";
+import type { LatencyMeter } from "./latency_meter.ts";
 import type { RunHooks } from "./live_source.ts";
 import { OldWindows } from "./old_windows.ts";
 import type { SessionRecorder } from "./recorder.ts";
@@ -44,6 +45,19 @@ export function killLimits({ kill }: Config): KillLimits {
 
 const random: FillRandom = (into) => void crypto.getRandomValues(into);
 
+/** Heartbeats are the round trips that happen also when nothing is traded. */
+const timedBeats = (
+  { entry, venue: { clock } }: OpenAccount,
+  trip: (ms: number) => void = () => {},
+): Pick<OpenAccount["entry"], "heartbeat"> => ({
+  async heartbeat(id) {
+    const fromUs = clock.monotonicUs();
+    const answer = await entry.heartbeat(id);
+    if (answer.kind !== "failed") trip((clock.monotonicUs() - fromUs) / 1000);
+    return answer;
+  },
+});
+
 /** Opens the gateway of an account whose key is unlocked. Throws WALLET_IN_USE and what the journal and the signer throw. */
 export async function gatewayOf(
   ctx: CommandContext,
@@ -52,6 +66,8 @@ export async function gatewayOf(
     readonly ready: () => void;
     readonly alarm: (alarm: GatewayAlarm) => void;
     readonly latency: (latency: OrderLatency) => void;
+    /** A heartbeat was answered after so many ms. */
+    readonly trip?: (ms: number) => void;
   },
 ): Promise<Gateway> {
   const { pair, secrets, entry, network } = account;
@@ -70,7 +86,8 @@ export async function gatewayOf(
       entry,
       openUserFeed: (handlers) =>
         openUserSession({ profile, clock, network, secrets, log: ctx.log, random: Math.random, ...handlers }),
-      openHeartbeat: (handlers) => openHeartbeat({ clock, entry, log: ctx.log, ...handlers }),
+      openHeartbeat: (handlers) =>
+        openHeartbeat({ clock, entry: timedBeats(account, to.trip), log: ctx.log, ...handlers }),
       journal,
       latchFolder: join(ctx.dataDir, "latches"),
       clock,
@@ -93,6 +110,7 @@ export class LiveTrading {
   killed: KillReason | null = null;
   ended: StopReport | null = null;
   private recorder: SessionRecorder | null = null;
+  private meter: LatencyMeter | null = null;
   private closing: Promise<void> | null = null;
   private readonly oldWindows: OldWindows;
 
@@ -126,7 +144,10 @@ export class LiveTrading {
       latency: (latency) => {
         watch.latency(latency);
         trading?.recorder?.wire(latency);
+        const { ackUs, writtenUs } = latency;
+        if (ackUs !== null && writtenUs !== null) trading?.meter?.trip((ackUs - writtenUs) / 1000);
       },
+      trip: (ms) => trading?.meter?.trip(ms),
     });
     try {
       const started = await gateway.start();
@@ -154,8 +175,9 @@ export class LiveTrading {
   }
 
   /** Tells whose engine the gateway serves, and hands it what the account holds. */
-  bind(recorder: SessionRecorder): void {
+  bind(recorder: SessionRecorder, meter: LatencyMeter): void {
     this.recorder = recorder;
+    this.meter = meter;
     recorder.orderLog.measured = true;
     this.pump();
   }
@@ -163,6 +185,7 @@ export class LiveTrading {
   get hooks(): RunHooks {
     return {
       tick: (now) => this.tick(now),
+      latency: (now) => this.meter?.due(now) ?? null,
       stopped: async () => {
         this.ended = await this.gateway.stop();
         this.pump();

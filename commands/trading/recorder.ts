@@ -23,6 +23,7 @@ import type { TradeObserver } from "./observer.ts";
 import { SeriesRecorder } from "./series.ts";
 
 const MAX_FILLS = 100_000;
+const STALE_CODES = ["SIGNAL_TOO_OLD", "INTENT_EXPIRED", "SIGNAL_STALE_AT_WIRE"] as const;
 
 interface WindowRecord {
   readonly instrument: Instrument;
@@ -285,6 +286,14 @@ export class SessionRecorder {
     };
   }
 
+  /** Wishes that were given up because what caused them was too old: at the gate, at the gateway, at the wire. */
+  staleSignals(): { readonly dropped: number; readonly wishes: number; readonly rate: number } {
+    const { notSent } = this.engine;
+    const dropped = STALE_CODES.reduce((sum, code) => sum + (notSent.get(code) ?? 0), 0);
+    const wishes = this.decisions.count;
+    return { dropped, wishes, rate: wishes === 0 ? 0 : Math.round(dropped / wishes * 10_000) / 10_000 };
+  }
+
   /** The contract's `data` of `trade`. Money as decimal strings. */
   data(session: string): Record<string, unknown> {
     const { engine } = this;
@@ -306,6 +315,7 @@ export class SessionRecorder {
         averagePrice: formatPrice(Math.round(position.cost * 10_000 / Math.max(1, position.shares)) as Price),
       })),
       notSent: Object.fromEntries([...engine.notSent].sort()),
+      staleSignals: this.staleSignals(),
       rejected: Object.fromEntries([...engine.rejected].sort()),
       windows: this.windowRows().map((row) => ({
         ...row,

@@ -40,6 +40,10 @@ export function riskLimits(config: Config, stops: boolean): RiskLimits {
     maxFastAgeMs: risk.maxFastAgeMs,
     maxOracleAgeMs: risk.maxOracleAgeMs,
     reachMs: Math.ceil(slowest(paper.orderLatencyMs, paper.orderLatencyQuantiles)) + paper.takerHoldMs,
+    latencySpikeMs: config.latency.spikeMs,
+    latencyWidenTicks: config.latency.widenTicks,
+    latencyPauseMs: config.latency.pauseMs,
+    latencyPauseAfterMs: config.latency.pauseAfterMs,
     stops,
   };
 }

@@ -11,6 +11,8 @@ export interface Drafting {
   readonly sizing: Sizing;
   /** Ticks a taker order may pay beyond the best price it saw. */
   readonly slippageTicks: number;
+  /** The same for a purchase now: measured latency makes it less. */
+  buySlippageTicks(): number;
   readonly maxAge: Ms;
   equity(): Usdc;
   sharesOf(token: string): Shares;
@@ -35,7 +37,8 @@ function draftBuy(outcome: Outcome, view: MarketView, drafting: Drafting): Submi
   const spend = ask < 0 || instrument.fee === null
     ? 0 as Usdc
     : stake(drafting.sizing, drafting.equity(), ask as Price, instrument.fee, probability);
-  const limit = ceilToTick(Math.max(0, ask) + drafting.slippageTicks * instrument.tick, instrument.tick);
+  const slippage = drafting.buySlippageTicks() * instrument.tick;
+  const limit = ceilToTick(Math.max(0, ask) + slippage, instrument.tick);
   return order(view, drafting, { outcome, side: "buy", limit, size: 0 as Shares, spend });
 }
 

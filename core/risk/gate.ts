@@ -9,6 +9,7 @@ import { invariant } from "../errors.ts";
 import { isValidPrice, roundingRule } from "../market/rounding.ts";
 import { buyCost } from "../orders/order.ts";
 import type { Exposure } from "./exposure.ts";
+import type { LatencyLimits } from "./latency.ts";
 import { sharesFor } from "../policy/sizing.ts";
 import type { PolicyNeeds } from "../policy/policy.ts";
 import { notional, type Shares, type Usdc } from "../units.ts";
@@ -17,6 +18,8 @@ export const GATE_CODES = [
   "STOPPED",
   "DRAWDOWN_LATCH",
   "LOSS_STREAK_LATCH",
+  "LATENCY_LATCH",
+  "LATENCY_SPIKE",
   "MARKET_NOT_TRADABLE",
   "RULE_UNKNOWN",
   "VERSION_UNKNOWN",
@@ -41,6 +44,8 @@ export const GATE_CODES = [
   "ORDER_IN_FLIGHT",
   "SHARES_UNSETTLED",
 ] as const;
+/** What stays until a person resets it. */
+export type Latch = "DRAWDOWN_LATCH" | "LOSS_STREAK_LATCH" | "LATENCY_LATCH";
 export type GateCode = typeof GATE_CODES[number];
 
 /** A refusal: the code, what was measured and what the limit was. */
@@ -52,7 +57,7 @@ export interface Refusal {
 }
 
 /** Limits with the seeds' defaults. Money in pUSD millionths, fractions 0..1, times in ms. */
-export interface RiskLimits {
+export interface RiskLimits extends LatencyLimits {
   readonly maxPositionPerMarket: Usdc;
   readonly maxTotalExposure: Usdc;
   readonly maxTradeFraction: number;
@@ -84,6 +89,10 @@ export const DEFAULT_LIMITS: RiskLimits = {
   maxFastAgeMs: 5_000,
   maxOracleAgeMs: 10_000,
   reachMs: 150,
+  latencySpikeMs: 100,
+  latencyWidenTicks: 0,
+  latencyPauseMs: 500,
+  latencyPauseAfterMs: 5_000,
   stops: true,
 };
 
@@ -96,7 +105,9 @@ export interface GateInput extends Exposure {
   readonly asset: AssetState;
   readonly feeds: ReadonlyMap<FeedName, FeedState>;
   readonly stopped: boolean;
-  readonly latch: "DRAWDOWN_LATCH" | "LOSS_STREAK_LATCH" | null;
+  readonly latch: Latch | null;
+  /** As `latencyAt()` says; -1 when not known. */
+  readonly latencyMs: number;
   /** What a single trade is measured against: cash plus positions at their executable value, or the initial bankroll. */
   readonly tradeBase: Usdc;
   /** Shares of the order's token that are settled: the venue lets nothing else be sold. */
@@ -122,6 +133,10 @@ export function checkSubmit(intent: SubmitIntent, input: GateInput): Refusal | n
 function checkState(intent: SubmitIntent, input: GateInput): Refusal | null {
   if (input.stopped) return refuse("STOPPED", 1, 0, "trading was stopped");
   if (intent.side === "buy" && input.latch !== null) {
+    if (input.latch === "LATENCY_LATCH") {
+      const { latencyPauseMs } = input.limits;
+      return refuse(input.latch, input.latencyMs, latencyPauseMs, "ms to the venue and back, for too long");
+    }
     return input.latch === "DRAWDOWN_LATCH"
       ? refuse(
         input.latch,
@@ -135,6 +150,15 @@ function checkState(intent: SubmitIntent, input: GateInput): Refusal | null {
         input.limits.maxConsecutiveLosses,
         "losses in a row",
       );
+  }
+  const { latencySpikeMs, latencyWidenTicks } = input.limits;
+  if (intent.side === "buy" && latencyWidenTicks === 0 && input.latencyMs > latencySpikeMs) {
+    return refuse(
+      "LATENCY_SPIKE",
+      input.latencyMs,
+      latencySpikeMs,
+      "ms to the venue and back, or of our own pause",
+    );
   }
   if (input.inFlight) return refuse("ORDER_IN_FLIGHT", 1, 0, "an order of this window is not resolved yet");
   return null;

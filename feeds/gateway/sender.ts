@@ -80,6 +80,11 @@ export class Sender {
     }
     const journalledUs = clock.monotonicUs();
     keeper.translator.adoptOrder(intent.orderId, hash);
+    // The disk may have taken long: a signal is judged where the bytes leave, not only where it came in.
+    if (clock.now() - intent.bornAt > intent.maxAge) {
+      keeper.take({ type: "dropped", at: clock.now(), hash, code: "SIGNAL_STALE_AT_WIRE" });
+      return null;
+    }
     const call = options.entry.submit(prepared.body, { postOnly: intent.postOnly });
     if (!call.sent) {
       keeper.take({ type: "dropped", at: clock.now(), hash, code: call.code });

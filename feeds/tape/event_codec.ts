@@ -152,6 +152,7 @@ const SHAPES: Readonly<Record<MarketEvent["type"], Readonly<Record<string, Check
     state: oneOf("connecting", "live", "late", "down"),
     detail: isText,
   },
+  latency: { trips: isSize, medianMs: isNumber, worstMs: isNumber, loopMs: isNumber },
   stop: { reason: isText },
 };
 

@@ -143,6 +143,8 @@ function contentOf(event: MarketEvent, names: Names): CsvRow {
       return { asset: event.asset, price: event.value };
     case "feedState":
       return { source: `${event.feed} ${event.state}` };
+    case "latency":
+      return { price: event.worstMs };
     case "stop":
       return { source: event.reason };
     case "clock":

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { EngineOptions } from "../../../core/engine.ts";
 import { InvariantError } from "../../../core/errors.ts";
-import type { Event, FeedStateEvent } from "../../../core/events.ts";
+import type { Event, FeedStateEvent, LatencyEvent } from "../../../core/events.ts";
 import { AssetState } from "../../../core/features/asset_state.ts";
 import { WindowState } from "../../../core/features/window_state.ts";
 import type { Instrument } from "../../../core/market/instrument.ts";
 import { CLOSE, WANT_UP } from "../../../core/policy/policy.ts";
-import { checkSubmit, GATE_CODES, type GateCode } from "../../../core/risk/gate.ts";
+import { checkSubmit, GATE_CODES, type GateCode, type RiskLimits } from "../../../core/risk/gate.ts";
 import type { Ms, Price, Usdc } from "../../../core/units.ts";
 import {
   at,
@@ -74,6 +74,11 @@ const feed = (t: number, state: FeedStateEvent["state"]): FeedStateEvent => ({
   detail: "",
   ...at(t),
 });
+const latency = (t: number, medianMs: number, changes: Partial<LatencyEvent> = {}): LatencyEvent => ({
+  ...{ type: "latency", trips: 3, medianMs, worstMs: medianMs, loopMs: 0 },
+  ...changes,
+  ...at(t),
+});
 const stop = (t: number): Event => ({ type: "stop", reason: "test", ...at(t) });
 const fixed = (amount: number): Partial<EngineOptions> => ({
   sizing: { mode: "fixed", amount: dollars(amount) },
@@ -112,6 +117,17 @@ const CASES: Record<GateCode, readonly Case[]> = {
     ],
     numbers: [1, 1],
   }],
+  LATENCY_LATCH: [{
+    events: [...market(), latency(T - 5_006, 501), latency(T - 6, 501), clock(T)],
+    numbers: [501, 500],
+  }],
+  LATENCY_SPIKE: [
+    { events: [...market(), latency(T - 5, 20, { worstMs: 100.1 }), clock(T)], numbers: [100.1, 100] },
+    {
+      events: [...market(), latency(T - 5, -1, { trips: 0, worstMs: -1, loopMs: 101 }), clock(T)],
+      numbers: [101, 100],
+    },
+  ],
   MARKET_NOT_TRADABLE: [{ events: [...market({ tradable: false, reason: "closed" }), clock(T)] }],
   RULE_UNKNOWN: [{ events: [...market({ rule: { kind: "unknown", text: "dice" } }), clock(T)] }],
   VERSION_UNKNOWN: [{ events: [...market({ version: "unknown" }), clock(T)] }],
@@ -304,6 +320,7 @@ Deno.test("the engine asks about no window before its start nor from its end on;
     feeds: new Map(),
     stopped: false,
     latch: null,
+    latencyMs: -1,
     freeCash: dollars(1000),
     tradeBase: dollars(1000),
     sellable: lots(0),
@@ -410,6 +427,41 @@ Deno.test("selling passes both latches, the exposure limits and the blackout", (
     const [sell] = rig.run([clock(END - 5000)]);
     assert.equal(sell?.type === "submit" && sell.side, "sell", code);
   }
+});
+
+Deno.test("a spike keeps no sale back, is over when it is over or too old, and skips nothing when it widens", () => {
+  const codesOf = (events: readonly Event[], changes: Partial<RiskLimits> = {}, t = T) => {
+    const rig = engineRig({ policy: planned([wantUp(t)]), limits: limits(changes) });
+    const sent = rig.run([...events, clock(t)]);
+    return [rig.decisions.at(-1)!.refusal?.code ?? null, sent[0]?.type === "submit" ? sent[0].limit : null];
+  };
+  const slow = latency(T - 5, 250);
+  assert.deepEqual(codesOf([...market(), slow]), ["LATENCY_SPIKE", null]);
+  assert.deepEqual(codesOf([...market(), slow, latency(T - 4, 30)]), [null, 5200]);
+  assert.deepEqual(
+    codesOf([windowEvent(START), slow, ...bothBooks(T + 30_990, bids, asks)], {}, T + 31_000),
+    [null, 5200],
+  );
+  assert.deepEqual(codesOf([...market(), slow], { latencyWidenTicks: 2 }), [null, 4900]);
+  const rig = engineRig({ policy: planned([wantUp(T), close(T + 200)]) });
+  rig.run([...market(), clock(T), ...filled(T + 50, "o1", "buy", 0.51, 40), latency(T + 100, 450)]);
+  const [sell] = rig.run([...bothBooks(T + 190, bids, asks), clock(T + 200)]);
+  assert.ok(sell?.type === "submit" && sell.side === "sell");
+});
+
+Deno.test("the latency latch wants slowness that lasts: one good second, or too few round trips, begins anew", () => {
+  const latchAfter = (...events: Event[]) => {
+    const rig = engineRig({ policy: planned([]) });
+    rig.run([...market(), ...events]);
+    return rig.engine.latch;
+  };
+  const slow = (t: number) => latency(t, 501);
+  assert.equal(latchAfter(slow(T), slow(T + 4_999)), null);
+  assert.equal(latchAfter(slow(T), slow(T + 5_000)), "LATENCY_LATCH");
+  assert.equal(latchAfter(slow(T), latency(T + 2_000, 500), slow(T + 5_000)), null);
+  assert.equal(latchAfter(slow(T), latency(T + 2_000, 900, { trips: 2 }), slow(T + 5_000)), null);
+  // What lies between two measurements far apart was measured by nobody.
+  assert.equal(latchAfter(slow(T), slow(T + 31_000)), null);
 });
 
 Deno.test("the drawdown latch stays although the equity recovers and rises above its old peak", () => {

@@ -234,6 +234,24 @@ Deno.test("old intents, unknown markets, off-tick prices and every closed mode a
   });
 });
 
+Deno.test("an order that grew old while its row was written is dropped at the wire, its row says why", async () => {
+  await withGateway(({ venue, gateway, account, journal, pump }) => {
+    const append = journal.append.bind(journal);
+    // A disk that needs two seconds.
+    journal.append = (kind, body, t) => {
+      if (kind === "intent") venue.clock.advance(2_000);
+      return append(kind, body, t);
+    };
+    const order = intent(venue, { maxAge: 1_000 as Ms });
+    gateway.submit(order, venue.clock.now());
+    pump();
+    assert.equal(rejection(account.events).code, "SIGNAL_STALE_AT_WIRE");
+    assert.ok(!venue.log.includes("submit"));
+    assert.equal(gateway.stats.submitted, 0);
+    return Promise.resolve();
+  });
+});
+
 Deno.test("what order entry refuses by itself is dropped: in the journal, ended, without a byte sent", async () => {
   await withGateway(async ({ venue, gateway, account, journal }) => {
     const before = journal.lastSeq;

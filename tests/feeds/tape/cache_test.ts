@@ -127,6 +127,7 @@ const anyEvent = fc.oneof(
   }),
   of("resolved", { conditionId: token, winner: fc.constantFrom("up", "down"), source: fc.constant("venue") }),
   of("feedState", { feed: fc.constant("deribit"), state: fc.constant("late"), detail: fc.string() }),
+  of("latency", { trips: fc.nat(), medianMs: double, worstMs: double, loopMs: double }),
   of("stop", { reason: fc.string() }),
 ) as unknown as fc.Arbitrary<MarketEvent>;
 
