@@ -8,13 +8,12 @@ import { type CashoutReport, runCashout } from "./cash/cashout_run.ts";
 import { type CashDesk, cashFlags, microText, withCashDesk } from "./cash/desk.ts";
 import { checkContract, checkDestination, confirmFirstUse, parseDestination } from "./cash/destination.ts";
 import { leftOver, mergesOf, redeemsOf } from "./cash/harvest.ts";
-import { chainHoldings, knownTokens } from "./cash/holdings.ts";
+import { chainHoldings, knownTokens, searchOption } from "./cash/holdings.ts";
 import { beginRun, endRun, paidBy, settleOpen } from "./cash/perform.ts";
 import { amountOption, confirmPlan, withSteps } from "./cash/simple.ts";
 import { leftData, leftTable, stepsData, stepsTable } from "./cash/view.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { facts } from "./output.ts";
-import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
 
 /** The same command this soon after its end shows that end: whoever did not see it must not pay twice. */
@@ -43,7 +42,7 @@ function wishOf(options: Record<string, unknown>): CashoutWish {
     to: parseDestination(to),
     amount: amountOption(everything ? { all: true } : options),
     asset: asset satisfies CashAsset,
-    sinceMs: parseSpan(String(options["since"]), "--since"),
+    search: searchOption(options),
   };
 }
 
@@ -78,7 +77,7 @@ async function dryRun(desk: CashDesk, wish: CashoutWish): Promise<CommandResult>
   const { ctx, open } = desk;
   const [orders, holdings] = await Promise.all([
     open.entry.openOrders(),
-    knownTokens(desk, wish.sinceMs).then((known) => chainHoldings(desk, known)),
+    knownTokens(desk, wish.search).then((known) => chainHoldings(desk, known)),
   ]);
   const items = [...mergesOf(holdings), ...redeemsOf(holdings)];
   const gained = items.reduce((sum, { brings }) => sum + brings, 0n);
@@ -229,6 +228,7 @@ export function register(program: Command): void {
       .option("--all", "everything that is free")
       .option("--asset <name>", "what arrives: usdc.e or pusd", "usdc.e")
       .option("--since <time>", "look for shares in trades of this long", "30d")
+      .option("--condition <ids>", "look for shares in these windows too, traded or not")
       .option("--first-use", "this destination is meant, although it was never paid before")
       .option("--contract", "this destination is meant, although it is a contract")
       .option("--again", "pay the same amount again right after a payment of it")

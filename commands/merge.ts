@@ -12,6 +12,7 @@ export function register(program: Command): void {
     program.command("merge")
       .description("Turn complete sets (one Up and one Down) back into pUSD.")
       .option("--window <slug>", "only this window")
+      .option("--condition <ids>", "look for shares in these windows too, traded or not")
       .option("--since <time>", "look for shares in trades of this long", "7d"),
   )).addHelpText(
     "after",

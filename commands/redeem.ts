@@ -14,6 +14,7 @@ export function register(program: Command): void {
         "Turn the shares of all resolved windows into pUSD, by adapter or Router as each window wants.",
       )
       .option("--window <slug>", "only this window")
+      .option("--condition <ids>", "look for shares in these windows too, traded or not")
       .option("--since <time>", "look for shares in trades of this long", "30d"),
   )).addHelpText("after", examples(["redeem --dry-run", "redeem --yes"]));
   attach(

@@ -6,7 +6,7 @@ import { balanceCall, PUSD, transferCall, USDC_E } from "../../feeds/chain/contr
 import type { MoneyRun } from "../../feeds/chain/money_journal.ts";
 import { moneyOf, namesOf } from "../trading/holdings.ts";
 import { type CashDesk, microText, polText } from "./desk.ts";
-import type { ChainHoldings } from "./holdings.ts";
+import type { ChainHoldings, Search } from "./holdings.ts";
 import type { Deed } from "./perform.ts";
 import { rampCalls } from "./ramp_command.ts";
 
@@ -19,7 +19,7 @@ export interface CashoutWish {
   /** Millionths; null: everything that is free. */
   readonly amount: bigint | null;
   readonly asset: CashAsset;
-  readonly sinceMs: number;
+  readonly search: Search;
 }
 
 /** The wish as the journal keeps it. */

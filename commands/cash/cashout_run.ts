@@ -69,7 +69,7 @@ function expect(desk: CashDesk, run: MoneyRun, items: readonly Harvest[]): void 
 
 /** Merges and redeems. A window may resolve meanwhile, so what is there is read again for the second half. */
 async function collect(desk: CashDesk, run: MoneyRun, wish: CashoutWish): Promise<ChainHoldings> {
-  const known = await knownTokens(desk, wish.sinceMs);
+  const known = await knownTokens(desk, wish.search);
   const first = await chainHoldings(desk, known);
   const before = desk.journal.run(run.id).notes["before"];
   if (before === undefined) note(desk, run, { before: holdingsData(first) });
@@ -181,7 +181,7 @@ async function leftAfter(
   wish: CashoutWish,
   held: bigint,
 ): Promise<{ readonly holdings: ChainHoldings; readonly left: Left[] }> {
-  const holdings = await chainHoldings(desk, await knownTokens(desk, wish.sinceMs));
+  const holdings = await chainHoldings(desk, await knownTokens(desk, wish.search));
   const left = leftOver(holdings);
   const kept = holdings.pusd > held ? holdings.pusd - held : 0n;
   if (held > 0n) left.push({ what: "pUSD", amount: held, reason: "FILLS_PROVISIONAL" });

@@ -2,10 +2,9 @@
 import type { MoneyRun } from "../../feeds/chain/money_journal.ts";
 import type { CommandContext, CommandResult } from "../command.ts";
 import { table } from "../output.ts";
-import { parseSpan } from "../parse.ts";
 import { type CashDesk, microText } from "./desk.ts";
 import type { Harvest, harvest } from "./harvest.ts";
-import { type ChainHoldings, chainHoldings, knownTokens } from "./holdings.ts";
+import { type ChainHoldings, chainHoldings, knownTokens, searchOption } from "./holdings.ts";
 import { runSimple } from "./simple.ts";
 
 export interface HarvestCommand {
@@ -45,7 +44,7 @@ export async function harvestCommand(
   options: Record<string, unknown>,
   command: HarvestCommand,
 ): Promise<CommandResult> {
-  const sinceMs = parseSpan(String(options["since"]), "--since");
+  const search = searchOption(options);
   const wanted = options["window"];
   let items: Harvest[] = [];
   const result = await runSimple(ctx, options, {
@@ -53,7 +52,7 @@ export async function harvestCommand(
     alone: command.alone,
     after: (desk) => refreshShares(desk, items),
     async plan(desk) {
-      const known = await knownTokens(desk, sinceMs);
+      const known = await knownTokens(desk, search);
       const holdings = await chainHoldings(desk, known);
       items = command.itemsOf(holdings).filter(({ window }) =>
         wanted === undefined || window.slug === wanted

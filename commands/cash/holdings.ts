@@ -19,7 +19,9 @@ import {
   USDC_E,
 } from "../../feeds/chain/contracts.ts";
 import { gasCall, type Snapshot } from "../../feeds/chain/reads.ts";
+import { OperationError } from "../../core/errors.ts";
 import type { Ms } from "../../core/units.ts";
+import { parseSpan } from "../parse.ts";
 import { type LedgerView, ledgerView, namesOf } from "../trading/holdings.ts";
 import type { WindowName } from "../trading/window_names.ts";
 import type { CashDesk } from "./desk.ts";
@@ -62,8 +64,30 @@ interface Known {
   readonly conditionId: string;
 }
 
-/** Tokens of the account's trades of this long, and of its journal. Throws HttpError. */
-export async function knownTokens(desk: CashDesk, sinceMs: number): Promise<Known[]> {
+/** Where shares are looked for. */
+export interface Search {
+  /** In trades of this long, venue ms. */
+  readonly sinceMs: number;
+  /** In these windows too, traded or not: condition ids. */
+  readonly conditions: readonly string[];
+}
+
+/** `--since` and `--condition`. Throws USAGE (exit 2). */
+export function searchOption(options: Record<string, unknown>): Search {
+  const { condition } = options;
+  const conditions = condition === undefined ? [] : String(condition).split(",").map((id) => id.trim());
+  const wrong = conditions.find((id) => !/^0x([0-9a-fA-F]{62}|[0-9a-fA-F]{64})$/.test(id));
+  if (wrong === undefined) return { sinceMs: parseSpan(String(options["since"]), "--since"), conditions };
+  throw new OperationError({
+    code: "USAGE",
+    message: `Cannot read --condition as condition ids: current value is ${wrong}`,
+    hint: "0x and 64 hex digits (62 in v2 markets); `discover --json` has them.",
+    exit: 2,
+  });
+}
+
+/** Tokens of the account's trades of this long, of its journal, and of the windows named. Throws HttpError. */
+export async function knownTokens(desk: CashDesk, { conditions, sinceMs }: Search): Promise<Known[]> {
   const { ctx, open } = desk;
   const afterMs = Math.max(0, open.venue.clock.now() - sinceMs) as Ms;
   const { rows } = await open.entry.trades({ afterMs });
@@ -73,6 +97,9 @@ export async function knownTokens(desk: CashDesk, sinceMs: number): Promise<Know
     for (const { conditionId, token } of positions?.values() ?? []) known.set(token, conditionId);
   }
   for (const { conditionId, parts } of rows) for (const { token } of parts) known.set(token, conditionId);
+  for (const [conditionId, { tokens }] of await named(desk, conditions)) {
+    for (const token of tokens) known.set(token, conditionId);
+  }
   return [...known].map(([token, conditionId]) => ({ token, conditionId }));
 }
 

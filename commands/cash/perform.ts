@@ -147,7 +147,8 @@ export async function perform(desk: CashDesk, run: string, deed: Deed): Promise<
         const paid = part.payment === undefined ? null : paidBy(desk, run);
         if (paid !== null) return paid;
         // What a wallet did by an unknown transaction shows in its state; a payment was looked for in the logs.
-        if (part.payment === undefined || attempt >= MAX_TRIES) return last;
+        if (part.payment === undefined) break;
+        if (attempt >= MAX_TRIES) return last;
         continue;
       }
       if (++failures >= 2) throw reverted(last);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { Wallet } from "ethers";
 import type { Loose } from "../fixtures/venue_client.ts";
+import { TEST_KEYS } from "../venue/official.ts";
 import type { KeyIndex } from "../venue/stage.ts";
 import { type CashStage, FRIEND, withCash } from "./cash_stage.ts";
 
@@ -83,6 +85,37 @@ Deno.test("rpc: accepted and the answer lost: seen by its hash, not sent as anot
     await stage.control({ action: "rpc-fault", kind: "lose-answer", method: "eth_sendRawTransaction" });
     const data = await endsAnyway(stage, [...PUSD, ...QUICK]);
     assert.equal(data.steps.length, 1);
+  });
+});
+
+Deno.test("rpc: a node that never shows a receipt: the token's own log proves the payment", async () => {
+  for (const argv of [PUSD, PAY]) {
+    await withCash({}, async (stage) => {
+      await stage.control({
+        action: "rpc-lie",
+        kind: "no-receipt",
+        seconds: 86_000,
+        method: "eth_getTransactionReceipt",
+      });
+      await endsAnyway(stage, argv);
+    });
+  }
+});
+
+Deno.test("a number taken by another transaction of the key: the payment is void and made once more", async () => {
+  await withCash({}, async (stage) => {
+    await stage.control({ action: "tx-fault", kind: "stuck", count: 50 });
+    assert.equal(codeOf(await stage.cash(PUSD)), "TX_PENDING");
+    await stage.control({ action: "clear-chain-faults" });
+    const nonce = Number(await stage.rpc("eth_getTransactionCount", stage.owner, "latest"));
+    const gwei = 10n ** 9n;
+    const fees = { maxFeePerGas: 5_000n * gwei, maxPriorityFeePerGas: 5_000n * gwei };
+    const plain = { type: 2, chainId: 137, nonce, to: stage.owner, gasLimit: 21_000n, value: 1n, ...fees };
+    const other = await new Wallet(TEST_KEYS[0]).signTransaction(plain);
+    await stage.rpc("eth_sendRawTransaction", other);
+    await stage.blocks(4);
+    const data = await endsAnyway(stage);
+    assert.deepEqual(data.steps.map(({ state }: Loose) => state), ["void", "landed"]);
   });
 });
 
