@@ -7,6 +7,7 @@ import { register as calibrate } from "./calibrate.ts";
 import { register as cancelAll } from "./cancel_all.ts";
 import { register as cashout } from "./cashout.ts";
 import { register as config } from "./config_command.ts";
+import { register as dashboard } from "./dashboard.ts";
 import { register as discover } from "./discover.ts";
 import { register as doctor } from "./doctor.ts";
 import { register as evaluate } from "./evaluate.ts";
@@ -40,6 +41,7 @@ export const COMMANDS: readonly Register[] = [
   trade,
   tape,
   replay,
+  dashboard,
   backtest,
   calibrate,
   evaluate,

@@ -14,7 +14,7 @@ import { TrainingLog } from "./training_log.ts";
 import type { SessionWatch, Watched, WatchParts } from "./watch.ts";
 
 const TRAINING_EVERY_MS = 2_000;
-const LATENCY_EVERY_MS = 5_000;
+const LATENCY_EVERY_MS = 10_000;
 
 /**
  * The watchers of one command. Without `monitor.dashboard` and `monitor.metrics` it opens nothing and costs nothing; a page

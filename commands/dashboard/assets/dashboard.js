@@ -619,9 +619,7 @@
     num("Data age"),
     num("Age p50"),
     num("p99"),
-    num("Gaps"),
-    num("Reconn."),
-    num("Unread"),
+    num("Gaps · reconn. · unread"),
   ], "This session has no sockets.");
   const notSent = table(
     byId("not-sent-body"),
@@ -638,7 +636,10 @@
     node.title = slug;
     return node;
   };
-  const bad = (n) => n === 0 ? "0" : { text: count(n), tone: "loss" };
+  const faults = (f) => {
+    const list = [f.gaps, f.reconnects, f.unrecognised];
+    return { text: list.map(count).join(" · "), tone: list.some((n) => n > 0) ? "loss" : "" };
+  };
 
   const ranges = [];
   /** Bar from p50 to p99 and a tick at the largest, from 1 µs to 10 s in equal decades. */
@@ -690,7 +691,7 @@
       age(f.dataAgeMs),
       age(f.ageMsP50),
       age(f.ageMsP99),
-      ...[f.gaps, f.reconnects, f.unrecognised].map(bad),
+      faults(f),
     ]));
     notSent(s.notSent.map((n) => [{ text: n.code, tone: "mono" }, count(n.count), n.meaning]));
   }
