@@ -14,7 +14,7 @@ import { OrderBook } from "../core/market/book.ts";
 import { holdPolicy } from "../core/policy/baselines.ts";
 import type { Usdc } from "../core/units.ts";
 import { defaultConfig } from "../commands/config/schema.ts";
-import { StrategyRun } from "../commands/trading/backtest_run.ts";
+import { paperRun } from "../commands/trading/backtest_run.ts";
 import { engineOptions, paperOptions } from "../commands/trading/settings.ts";
 import { CacheFile } from "../feeds/tape/cache/cache_file.ts";
 import type { OnEvent } from "../feeds/tape/cache/cursor.ts";
@@ -85,7 +85,7 @@ function featureSubject(): Subject {
 }
 
 function strategySubject(strategies: readonly string[]): Subject {
-  const runs = strategies.map((strategy) => new StrategyRun(optionsOf(strategy), paperOptions(config)));
+  const runs = strategies.map((strategy) => paperRun(optionsOf(strategy), paperOptions(config)));
   return {
     onEvent: (event, more) => {
       for (let i = 0; i < runs.length; i++) runs[i]!.event(event, more);

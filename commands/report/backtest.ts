@@ -4,6 +4,10 @@ import { MICRO } from "../../core/units.ts";
 import { equityCurves } from "./chart_data.ts";
 import { count, DASH, dateTime, decimal, money, percent, signedMoney, tone } from "./format.ts";
 import { type Html, markup } from "./html.ts";
+import { auditSection, choicesSection, verdictSection } from "./claims.ts";
+import { breakdownSection, moneySection } from "./breakdown.ts";
+import { forest } from "./forest.ts";
+import { goSection } from "./go.ts";
 import { figureLimits } from "./limits.ts";
 import type { BacktestReport, StrategyResult } from "./model.ts";
 import type { Page } from "./page.ts";
@@ -43,6 +47,11 @@ function header(model: BacktestReport): Html {
       { label: "Strategies", value: count(model.strategies.length) },
       { label: "Windows", value: count(windows), sub: `in ${count(model.tapes.length)} recordings` },
       { label: "Events", value: count(model.events) },
+      {
+        label: "Trials on these recordings",
+        value: count(model.trials.count),
+        sub: `${count(model.trials.thisRun)} of them in this run`,
+      },
     ])
   }`;
 }
@@ -64,7 +73,11 @@ function strategyTable(model: BacktestReport): Html {
       money(strategy.fees),
       percent(p.winRate),
       decimal(p.profitFactor, 2),
-      decimal(p.sharpePerWindow, 3),
+      markup`${decimal(p.sharpePerWindow, 3)}<br><span class="dim">${
+        strategy.claims?.sharpeCi95 == null
+          ? ""
+          : `${decimal(strategy.claims.sharpeCi95[0], 3)} to ${decimal(strategy.claims.sharpeCi95[1], 3)}`
+      }</span>`,
       money(p.maxDrawdown),
       percent(p.best20ShareOfProfit, 0),
       toned(signedMoney(p.pnlWithoutBest20), tone(p.pnlWithoutBest20)),
@@ -79,7 +92,7 @@ function strategyTable(model: BacktestReport): Html {
       num("Fees"),
       num("Win rate"),
       num("Profit factor"),
-      num("Sharpe per window"),
+      num("Sharpe (95 % interval)"),
       num("Max drawdown"),
       num("Best 20 trades"),
       num("PnL without"),
@@ -89,35 +102,6 @@ function strategyTable(model: BacktestReport): Html {
   );
 }
 
-/** Result and interval of each strategy on one scale. */
-function forest(strategies: readonly StrategyResult[]): Html | null {
-  const drawn = strategies.filter((strategy) => strategy.ci95 !== null);
-  if (drawn.length === 0) return null;
-  const ends = drawn.flatMap((strategy) => [...(strategy.ci95 ?? []), strategy.performance.totalPnl, 0]);
-  const low = Math.min(...ends);
-  const width = Math.max(1, Math.max(...ends) - low);
-  const at = (value: number): string => `${decimal(2 + 96 * (value - low) / width, 2)}%`;
-  const rows = drawn.map((strategy) => {
-    const [from, to] = strategy.ci95 ?? [0, 0];
-    const total = strategy.performance.totalPnl;
-    const length = `${decimal(Math.max(0.2, 96 * (to - from) / width), 2)}%`;
-    return markup`
-      <div>${strategy.name}</div>
-      <div class="track">
-        <div class="zero" style="left:${at(0)}"></div>
-        <div class="range" style="left:${at(from)};width:${length}"></div>
-        <div class="point" style="left:${at(total)}"></div>
-        <div class="figures">${signedMoney(total)} (${signedMoney(from)} to ${signedMoney(to)})</div>
-      </div>
-    `;
-  });
-  return markup`
-    <h3>Total result with its 95 % interval (pUSD)</h3>
-    <div class="forest">${rows}</div>
-    <p class="caption">Dot: result. Bar: bootstrap over windows. Dashed line: zero.</p>
-  `;
-}
-
 function resultsSection(model: BacktestReport): Section {
   const bases = [...new Set(model.strategies.map((strategy) => strategy.basis))];
   return {
@@ -125,11 +109,17 @@ function resultsSection(model: BacktestReport): Section {
     title: "Results",
     content: markup`${
       lead(
-        `Money in pUSD. Sharpe is mean over standard deviation of the window results, not annualised. "Best 20 trades" is their share of the gross profit, "PnL without" what is left without them. Basis: ${
+        `Money in pUSD. Sharpe is mean over standard deviation of the settlements' results (windows that end together are one), not annualised. "Best 20 trades" is their share of the gross profit, "PnL without" what is left without them. Basis: ${
           bases.join("; ")
         }.`,
       )
-    }${strategyTable(model)}${forest(model.strategies)}`,
+    }${strategyTable(model)}${
+      forest(
+        "Total result with its 95 % interval (pUSD)",
+        model.strategies.map(({ name, ci95, performance }) => ({ name, pnl: performance.totalPnl, ci95 })),
+        "Dot: result. Bar: bootstrap over settlements. Dashed line: zero.",
+      )
+    }`,
   };
 }
 
@@ -322,8 +312,14 @@ export function backtestPage(model: BacktestReport): Page {
     header: header(model),
     warnings: model.warnings,
     sections: [
+      verdictSection(model),
       resultsSection(model),
+      auditSection(model),
+      ...choicesSection(model),
+      goSection(model),
       curvesSection(model),
+      moneySection(model),
+      breakdownSection(model),
       stopsSection(model),
       forecastSection(model),
       {

@@ -8,6 +8,12 @@ import type { Outcome, Side } from "../../core/market/instrument.ts";
 import type { Performance } from "../../core/stats/performance.ts";
 import type { ParitySummary } from "../trading/parity_summary.ts";
 import type { BrierRow, DifferenceRow, ReliabilityBin } from "../../core/stats/brier.ts";
+import type { Overfitting } from "../../core/stats/overfitting.ts";
+import type { Deflated } from "../../core/stats/sharpe_inference.ts";
+import type { AuditRow } from "../trading/audit.ts";
+import type { GroupRow } from "../trading/breakdown.ts";
+import type { GoPage } from "../trading/go_criteria.ts";
+import type { Verdict } from "../trading/verdict.ts";
 
 export interface ReportWarning {
   readonly code: string;
@@ -143,8 +149,59 @@ export interface FirstStop {
   readonly pnlBefore: Usdc;
 }
 
+/** A result with its interval, both null where there is none. */
+export interface Amount {
+  readonly name: string;
+  readonly pnl: Usdc | null;
+  readonly ci95: readonly [Usdc, Usdc] | null;
+}
+
+/** What may be said of a result on some windows, and what speaks against it. */
+export interface Evidence {
+  /** Which windows: all of them, out of sample, a held-out part. */
+  readonly on: string;
+  readonly verdict: Verdict;
+  readonly audit: { readonly complete: boolean; readonly rows: readonly AuditRow[] };
+  readonly deflated: Deflated | null;
+  /** How much more it earned than each baseline on the same windows. */
+  readonly against: readonly Amount[];
+}
+
+/** A choice of parameters and what came of it on later windows. */
+export interface ChoiceRow {
+  readonly fold: string;
+  readonly chosen: string;
+  readonly among: number;
+  readonly trainWindows: number;
+  readonly testWindows: number;
+  readonly inSample: Usdc | null;
+  readonly outOfSample: Usdc;
+}
+
+/** A held-out asset. */
+export interface HeldOutRow extends Evidence {
+  readonly windows: number;
+  readonly trades: number;
+  readonly pnl: Usdc;
+  readonly ci95: readonly [Usdc, Usdc] | null;
+}
+
+/** All evidence about a strategy: no report shows a result without. */
+export interface Claims extends Evidence {
+  readonly sharpeCi95: readonly [number, number] | null;
+  readonly overfitting: Overfitting | null;
+  readonly basis: readonly Amount[];
+  readonly exposure: { readonly peak: Usdc; readonly mean: Usdc; readonly timeInMarket: number };
+  readonly breakdown: readonly GroupRow[];
+  readonly go: GoPage;
+  readonly choices: readonly ChoiceRow[];
+  readonly assets: readonly HeldOutRow[];
+}
+
 export interface StrategyResult {
   readonly name: string;
+  /** null: a yardstick (hold, market price, random) that nobody proposes to trade. */
+  readonly claims: Claims | null;
   /** Parameters or model in a few words. */
   readonly note: string;
   readonly performance: Performance;
@@ -197,6 +254,8 @@ export interface BacktestReport extends ReportCommon {
   readonly limits: readonly string[];
   readonly events: number;
   readonly seed: number;
+  /** Configurations ever tried on these recordings, and in this run. */
+  readonly trials: { readonly count: number; readonly thisRun: number };
 }
 
 export type ReportModel = SessionReport | BacktestReport;

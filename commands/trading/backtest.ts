@@ -1,5 +1,6 @@
 /** A backtest: every strategy over every tape, the tapes over the cores, the results in the order of the tapes. */
 import type { Usdc } from "../../core/units.ts";
+import { invariant } from "../../core/errors.ts";
 import type { Manifest } from "../../feeds/tape/format.ts";
 import type { CommandContext } from "../command.ts";
 import { countText, percentText } from "../output.ts";
@@ -14,9 +15,13 @@ import {
   type VariantResult,
 } from "./backtest_job.ts";
 import { runJobs } from "./backtest_pool.ts";
-import { addForecasts, type Forecasts, newForecasts, type SettledWindow } from "./backtest_run.ts";
-import { describeSizing, sizingOf } from "./settings.ts";
+import type { Exposure, SettledWindow, TradeOutcome, WindowForecast, WindowRegime } from "./backtest_run.ts";
+import { openModels } from "./models.ts";
+import { describeSizing, MARKET, sizingOf } from "./settings.ts";
+import { type Candidate, candidatesOf, chosenVariants, type Split } from "./splits.ts";
+import { addFaults, NO_FAULTS, type StampFaults } from "./stamp_check.ts";
 import { openWithCodecs } from "./tape_source.ts";
+import { TREATMENT_NAMES, type TreatmentName, TREATMENTS } from "./treatments.ts";
 
 export { CANDLE_MAX_AGE_MS };
 
@@ -31,12 +36,22 @@ export interface BacktestSettings {
   readonly workers: number | null;
   /** Folder of caches; null reads the tapes themselves. */
   readonly cache: string | null;
+  /** On which windows strategies are judged, and on which their parameters are chosen. */
+  readonly split: Split;
 }
+
+/** A settled window and the number of its tape. */
+export type TapeWindow = SettledWindow & { readonly tape: number };
+export type TapeTrade = TradeOutcome & { readonly tape: number };
 
 export interface StrategyTotals {
   readonly name: string;
-  readonly windows: SettledWindow[];
-  readonly tradePnl: Usdc[];
+  readonly variant: Variant;
+  readonly windows: TapeWindow[];
+  readonly trades: TapeTrade[];
+  readonly exposures: Exposure[];
+  rebates: Usdc;
+  decisions: number;
   fills: number;
   fees: Usdc;
   orders: number;
@@ -61,11 +76,25 @@ export interface TapeOutcome {
   readonly cache: RunResult["cache"];
 }
 
+/** The names of the yardsticks that stand beside every result. */
+export const BASELINES = ["hold", MARKET, "random"] as const;
+
+/** Each audited variant's changed runs. */
+export type Treated = ReadonlyMap<string, Readonly<Record<TreatmentName, StrategyTotals>>>;
+
 export interface BacktestOutcome {
   readonly settings: BacktestSettings;
+  /** What was asked for. */
   readonly strategies: readonly StrategyTotals[];
+  readonly baselines: readonly StrategyTotals[];
+  /** What is judged: of variants of a strategy the one that was chosen without seeing the windows it is judged on. */
+  readonly candidates: readonly Candidate[];
+  /** null: an interrupt came before the audit was through, so nothing may be concluded. */
+  readonly treated: Treated | null;
   readonly tapes: readonly TapeOutcome[];
-  readonly forecasts: Forecasts;
+  readonly forecasts: readonly (WindowForecast & { readonly tape: number })[];
+  readonly regimes: readonly (WindowRegime & { readonly tape: number })[];
+  readonly faults: StampFaults;
   readonly events: number;
   /** Of everything, and of replaying alone. */
   readonly durationMs: number;
@@ -76,10 +105,14 @@ export interface BacktestOutcome {
   readonly sizing: string;
 }
 
-const newTotals = (name: string): StrategyTotals => ({
-  name,
+const newTotals = (variant: Variant): StrategyTotals => ({
+  name: variant.name,
+  variant,
   windows: [],
-  tradePnl: [],
+  trades: [],
+  exposures: [],
+  rebates: 0 as Usdc,
+  decisions: 0,
   fills: 0,
   fees: 0 as Usdc,
   orders: 0,
@@ -104,8 +137,8 @@ export function hasOnlyCandles(manifest: Manifest): boolean {
   return !ticks && !raw && (manifest.counts["fastBar"] ?? 0) > 0;
 }
 
-function collect(tape: string, total: StrategyTotals, result: VariantResult): void {
-  if (result.ruinedAtMs !== null) total.ruined ??= { tape, atMs: result.ruinedAtMs };
+function collect(tape: number, name: string, total: StrategyTotals, result: VariantResult): void {
+  if (result.ruinedAtMs !== null) total.ruined ??= { tape: name, atMs: result.ruinedAtMs };
   const stop = result.firstStop;
   if (stop !== null && total.firstStop === null) {
     total.firstStop = {
@@ -117,8 +150,11 @@ function collect(tape: string, total: StrategyTotals, result: VariantResult): vo
         stop.equity - result.bankroll) as Usdc,
     };
   }
-  for (const window of result.settled) total.windows.push(window);
-  for (const pnl of result.tradePnl) total.tradePnl.push(pnl);
+  for (const window of result.settled) total.windows.push({ ...window, tape });
+  for (const trade of result.trades) total.trades.push({ ...trade, tape });
+  total.exposures.push(result.exposure);
+  total.rebates = (total.rebates + result.rebates) as Usdc;
+  total.decisions += result.decisions;
   total.fills += result.fills;
   total.fees = (total.fees + result.fees) as Usdc;
   total.orders += result.orders;
@@ -226,20 +262,25 @@ async function prepare(
   return { caches: results.map((result) => result?.kind === "compile" ? result : null), peak };
 }
 
-/** Runs all strategies over all tapes. An interrupt ends the loop; what was read so far is reported as such. */
-export async function runBacktest(
+interface Over {
+  readonly tapes: readonly OpenedTape[];
+  readonly caches: readonly (CompileResult | null)[];
+  readonly workers: number;
+  readonly settings: BacktestSettings;
+}
+
+/** All variants over all tapes, in parts that cores can share. */
+async function replayAll(
   ctx: CommandContext,
-  paths: readonly { readonly path: string; readonly name: string }[],
-  settings: BacktestSettings,
-): Promise<BacktestOutcome> {
-  const { variants, seed, stops, cache } = settings;
-  // Made once before anything is read, so that a wrong setting is told at once.
-  for (const variant of variants) variantOptions(ctx.config, variant, seed, stops);
-  const startedAt = performance.now();
-  const tapes = await openTapes(ctx, paths);
+  { tapes, caches, workers, settings }: Over,
+  { label, variants, watch }: {
+    readonly label: string;
+    readonly variants: readonly Variant[];
+    readonly watch: boolean;
+  },
+): Promise<{ done: Done[]; peak: number; ms: number }> {
+  const { seed, stops, cache } = settings;
   const events = tapes.reduce((sum, tape) => sum + tape.manifest.events, 0);
-  const workers = workersFor(settings, events);
-  const { caches, peak: compilePeak } = await prepare(ctx, tapes, settings, workers);
   const jobs = tapes.flatMap((tape, at) =>
     split(tape, variants, workers, events / workers).map((part, index) => ({
       tape: at,
@@ -247,13 +288,13 @@ export async function runBacktest(
       job: {
         kind: "run",
         ...{ path: tape.path, candles: tape.candles, cache, ready: caches[at]?.ready ?? null },
-        ...{ config: ctx.config, variants: part, seed, stops, watch: index === 0 },
+        ...{ config: ctx.config, variants: part, seed, stops, watch: watch && index === 0 },
       } satisfies Job,
     }))
   );
-  const replayFrom = performance.now();
+  const from = performance.now();
   const { results, peak } = await pass(ctx, {
-    label: "replay",
+    label,
     workers,
     jobs: jobs.map(({ job }) => job),
     weights: jobs.map(({ tape }) => tapes[tape]!.manifest.events),
@@ -261,18 +302,76 @@ export async function runBacktest(
       part.length === variants.length ? tapes[tape]!.name : `${tapes[tape]!.name} (${part.length})`
     ),
   });
-  const replayMs = performance.now() - replayFrom;
-  const done = jobs.map(({ tape, part }, i) => ({ tape, part, result: results[i] ?? null }));
+  const done = jobs.map(({ tape, part }, i) => ({ tape, part, result: results[i]! }));
+  return { done, peak, ms: performance.now() - from };
+}
+
+/** Runs all strategies over all tapes. An interrupt ends the loop; what was read so far is reported as such. */
+export async function runBacktest(
+  ctx: CommandContext,
+  paths: readonly { readonly path: string; readonly name: string }[],
+  settings: BacktestSettings,
+): Promise<BacktestOutcome> {
+  const { seed, stops } = settings;
+  const missing = BASELINES.filter((name) => !settings.variants.some((variant) => variant.name === name));
+  const variants = [
+    ...settings.variants,
+    ...missing.map((name): Variant => ({ name, strategy: name, params: {} })),
+  ];
+  // Made once before anything is read, so that a wrong setting is told at once.
+  const models = await openModels(variants.map((variant) => variant.model));
+  try {
+    for (const variant of variants) variantOptions(ctx.config, variant, { seed, stops, models });
+  } finally {
+    models.close();
+  }
+  const startedAt = performance.now();
+  const tapes = await openTapes(ctx, paths);
+  const events = tapes.reduce((sum, tape) => sum + tape.manifest.events, 0);
+  const workers = workersFor(settings, events);
+  const { caches, peak: compilePeak } = await prepare(ctx, tapes, settings, workers);
+  const over = { tapes, caches, workers, settings };
+  const first = await replayAll(ctx, over, { label: "replay", variants, watch: true });
+  const { totals, ...merged } = merge(ctx, { tapes, variants, caches }, first.done);
+  const strategies = totals.slice(0, settings.variants.length);
+  const candidates = candidatesOf(strategies, settings.split);
+  const treated = await audit(ctx, over, chosenVariants(candidates));
   return {
-    ...merge(ctx, { tapes, variants, caches }, done),
     settings,
-    workers: Math.max(1, Math.min(workers, jobs.length)),
+    ...merged,
+    strategies,
+    baselines: BASELINES.map((name) => totals.find((total) => total.name === name)!),
+    candidates,
+    treated,
+    workers,
     durationMs: performance.now() - startedAt,
-    replayMs,
-    peakRssBytes: Math.max(compilePeak, peak),
+    replayMs: first.ms,
+    peakRssBytes: Math.max(compilePeak, first.peak, Deno.memoryUsage().rss),
     interrupted: ctx.signal.aborted,
     sizing: describeSizing(sizingOf(ctx.config)),
   };
+}
+
+/** A second reading of the tapes with every treatment of every chosen variant; null when it was interrupted. */
+async function audit(ctx: CommandContext, over: Over, chosen: readonly Variant[]): Promise<Treated | null> {
+  const treated = chosen.flatMap((variant) =>
+    TREATMENT_NAMES.map((name) => ({
+      variant,
+      name,
+      run: { ...variant, name: `${variant.name} / ${name}`, treatment: TREATMENTS[name] } satisfies Variant,
+    }))
+  );
+  if (treated.length === 0) return new Map();
+  const variants = treated.map(({ run }) => run);
+  const { done } = await replayAll(ctx, over, { label: "audit", variants, watch: false });
+  if (ctx.signal.aborted || done.some(({ result }) => result === null)) return null;
+  const { totals } = mergeRuns(over.tapes, variants, done);
+  return new Map(chosen.map((variant) => {
+    const own = treated.flatMap((entry, i) =>
+      entry.variant === variant ? [[entry.name, totals[i]!] as const] : []
+    );
+    return [variant.name, Object.fromEntries(own) as Record<TreatmentName, StrategyTotals>];
+  }));
 }
 
 interface Done {
@@ -281,7 +380,32 @@ interface Done {
   readonly result: JobResult | null;
 }
 
-/** Tape by tape and strategy by strategy, as if one thread had done everything. */
+type Whole = { readonly at: number; readonly first: RunResult; readonly results: readonly RunResult[] };
+
+/** Totals tape by tape and strategy by strategy, as if one thread had done everything. */
+function mergeRuns(
+  tapes: readonly OpenedTape[],
+  variants: readonly Variant[],
+  done: readonly Done[],
+): { totals: StrategyTotals[]; whole: Whole[] } {
+  const totals = variants.map(newTotals);
+  const whole: Whole[] = [];
+  for (const [at, { name }] of tapes.entries()) {
+    const parts = done.filter(({ tape }) => tape === at);
+    // An interrupt came before all of its strategies were through: then it counts for none.
+    if (!parts.every(({ result }) => result?.kind === "run")) continue;
+    const runs = parts.map(({ part, result }) => ({ part, result: result as RunResult }));
+    for (const [index, variant] of variants.entries()) {
+      const own = runs.find(({ part }) => part.includes(variant))!;
+      collect(whole.length, name, totals[index]!, own.result.variants[own.part.indexOf(variant)]!);
+    }
+    whole.push({ at, first: runs[0]!.result, results: runs.map(({ result }) => result) });
+  }
+  const counts = new Set(totals.map((total) => total.windows.length));
+  invariant(counts.size < 2, "every strategy is offered the same windows");
+  return { totals, whole };
+}
+
 function merge(
   ctx: CommandContext,
   { tapes, variants, caches }: {
@@ -290,31 +414,30 @@ function merge(
     readonly caches: readonly (CompileResult | null)[];
   },
   done: readonly Done[],
-): Pick<BacktestOutcome, "strategies" | "tapes" | "forecasts" | "events"> {
-  const strategies = variants.map((variant) => newTotals(variant.name));
-  const outcomes: TapeOutcome[] = [];
-  const forecasts = newForecasts();
-  let events = 0;
-  for (const [at, { name, manifest, candles }] of tapes.entries()) {
-    const parts = done.filter(({ tape }) => tape === at);
-    // An interrupt came before all of its strategies were through: then it counts for none.
-    if (!parts.every(({ result }) => result?.kind === "run")) continue;
-    const runs = parts.map(({ part, result }) => ({ part, result: result as RunResult }));
-    const first = runs[0]!.result;
-    for (const [index, variant] of variants.entries()) {
-      const own = runs.find(({ part }) => part.includes(variant))!;
-      collect(name, strategies[index]!, own.result.variants[own.part.indexOf(variant)]!);
-    }
-    for (const { result } of runs) addForecasts(forecasts, result.forecasts);
-    for (const warning of first.warnings) ctx.warn(warning);
-    events += first.events;
-    outcomes.push({
-      ...{ name, manifest, events: first.events },
+): Pick<BacktestOutcome, "tapes" | "forecasts" | "regimes" | "faults" | "events"> & {
+  readonly totals: readonly StrategyTotals[];
+} {
+  const { totals, whole } = mergeRuns(tapes, variants, done);
+  for (const { first } of whole) for (const warning of first.warnings) ctx.warn(warning);
+  return {
+    totals,
+    forecasts: whole.flatMap(({ results }, tape) =>
+      results.flatMap((result) => result.forecasts.map((forecast) => ({ ...forecast, tape })))
+    ),
+    regimes: whole.flatMap(({ results }, tape) =>
+      results.flatMap((result) => result.regimes.map((regime) => ({ ...regime, tape })))
+    ),
+    faults: whole.flatMap(({ results }) => results.map((result) => result.faults))
+      .reduce(addFaults, NO_FAULTS),
+    events: whole.reduce((sum, { first }) => sum + first.events, 0),
+    tapes: whole.map(({ at, first }): TapeOutcome => ({
+      name: tapes[at]!.name,
+      manifest: tapes[at]!.manifest,
+      events: first.events,
       cache: caches[at]?.made === true ? "made" : first.cache,
       unknownTokens: first.unknownTokens,
       outOfOrder: first.outOfOrder,
-      fastPerMinute: candles,
-    });
-  }
-  return { strategies, tapes: outcomes, forecasts, events };
+      fastPerMinute: tapes[at]!.candles,
+    })),
+  };
 }

@@ -1,34 +1,13 @@
 /** A backtest's outcome as `data`, as text and as the report's model. Everything but speed is the same in every run. */
 import { createHash } from "node:crypto";
-import {
-  BRIER_FRACTIONS,
-  brierRows,
-  type BrierScore,
-  differenceRows,
-  reliability,
-} from "../../core/stats/brier.ts";
-import { assumptionValue } from "../../core/exchange/assumption.ts";
-import { ExchangeModel } from "../../core/exchange/exchange_model.ts";
-import { type BootstrapInterval, bootstrapWindows } from "../../core/stats/bootstrap.ts";
-import { type Performance, summarise } from "../../core/stats/performance.ts";
-import { seededRandom } from "../../core/random.ts";
-import { formatUsdc, type Ms, type Usdc } from "../../core/units.ts";
+import { BRIER_FRACTIONS, brierRows, differenceRows, reliability } from "../../core/stats/brier.ts";
+import { formatUsdc, type Usdc } from "../../core/units.ts";
 import type { CommandContext } from "../command.ts";
-import {
-  countText,
-  facts,
-  isoTime,
-  moneyText,
-  paint,
-  percentText,
-  signedMoneyText,
-  table,
-} from "../output.ts";
-import type { BacktestReport, ForecasterScore } from "../report/model.ts";
-import { VERSION } from "../version.ts";
+import { countText, facts, moneyText, paint, percentText, signedMoneyText, table } from "../output.ts";
+import { checkAudit } from "./audit.ts";
 import type { BacktestOutcome, StrategyTotals } from "./backtest.ts";
-import { gateMeaning } from "./meanings.ts";
-import { paperOptions } from "./settings.ts";
+import { type Figures, figuresOf } from "./figures.ts";
+import type { Judged, Judgement, Judgements } from "./judgement.ts";
 
 /** Where the outcomes of the windows come from: `none` are the windows left out. */
 interface OutcomeCounts {
@@ -37,42 +16,36 @@ interface OutcomeCounts {
   readonly none: number;
 }
 
-function outcomesOf(outcome: BacktestOutcome): OutcomeCounts {
+export function outcomesOf(outcome: BacktestOutcome): OutcomeCounts {
   const windows = outcome.tapes.flatMap((tape) => tape.manifest.windows);
   const count = (source: "venue" | "inferred" | null) =>
     windows.filter((window) => window.outcomeSource === source).length;
   return { venue: count("venue"), inferred: count("inferred"), none: count(null) };
 }
 
-function basisOf(outcome: BacktestOutcome): string {
+export function basisOf(outcome: BacktestOutcome): string {
   const { venue, inferred, none } = outcomesOf(outcome);
   return "executable prices, fees included, per window offered; outcomes: " +
     `${venue} stated by the venue, ${inferred} inferred from last quotes, ${none} windows without one left out`;
 }
 
-interface Judged {
-  readonly totals: StrategyTotals;
-  readonly performance: Performance;
-  readonly interval: BootstrapInterval | null;
-}
+/** Sums up a strategy over everything it was run on. */
+const whole = (outcome: BacktestOutcome, totals: StrategyTotals): Figures =>
+  figuresOf({ windows: totals.windows, trades: totals.trades }, outcome.settings.seed);
 
-function judge(outcome: BacktestOutcome): Judged[] {
-  return outcome.strategies.map((totals) => {
-    const pnl = totals.windows.map((window) => window.pnl);
-    return {
-      totals,
-      performance: summarise(pnl, totals.tradePnl),
-      interval: bootstrapWindows(pnl, seededRandom(outcome.settings.seed)),
-    };
-  });
-}
-
-/** The contract's `data` of `backtest`. Speed and memory come after the hash of everything that repeats exactly. */
-export function backtestData(outcome: BacktestOutcome): Record<string, unknown> {
-  const results = resultsOf(outcome);
+/**
+ * The contract's `data` of `backtest` and `evaluate`. `resultsHash` covers what the tapes and the configuration alone
+ * decide: what depends on the trials of other runs stands after it, then speed and memory.
+ */
+export function backtestData(outcome: BacktestOutcome, judgements: Judgements): Record<string, unknown> {
+  const results = resultsOf(outcome, judgements);
+  const { trials } = judgements;
   return {
     ...results,
     resultsHash: createHash("sha256").update(JSON.stringify(results)).digest("hex"),
+    trials: { count: trials.count, thisRun: trials.thisRun },
+    verdicts: judgements.judged.flatMap((judged) => [judged, ...judged.assets].map(verdictData)),
+    goNoGo: judgements.judged.map(({ name, go }) => ({ name, ...go })),
     eventsPerSecond: eventsPerSecond(outcome),
     durationMs: Math.round(outcome.durationMs),
     replayMs: Math.round(outcome.replayMs),
@@ -82,43 +55,129 @@ export function backtestData(outcome: BacktestOutcome): Record<string, unknown> 
   };
 }
 
-/** Tape events per wall second of replaying, all strategies and workers together. */
+function verdictData({ name, on, verdict, deflated, overfitting }: Judgement): Record<string, unknown> {
+  return { name, on, ...verdict, deflatedSharpe: deflated, overfitting };
+}
+
+/** Tape events per wall second of replaying, all strategies and workers together; the audit is not counted. */
 export const eventsPerSecond = (outcome: BacktestOutcome): number =>
   Math.round(outcome.events / Math.max(0.001, outcome.replayMs / 1000));
 
-function resultsOf(outcome: BacktestOutcome): Record<string, unknown> {
+function figuresData({ performance, interval, sharpe, fees, fills }: Figures): Record<string, unknown> {
   return {
-    strategies: judge(outcome).map(({ totals, performance, interval }) => ({
-      name: totals.name,
-      windows: performance.windows,
-      trades: performance.trades,
-      fills: totals.fills,
-      orders: totals.orders,
-      pnl: formatUsdc(performance.totalPnl),
-      fees: formatUsdc(totals.fees),
-      winRate: performance.winRate,
-      profitFactor: performance.profitFactor,
-      sharpe: performance.sharpePerWindow,
-      maxDrawdown: formatUsdc(performance.maxDrawdown),
-      ci95: interval === null ? null : interval.ci95.map((bound) => formatUsdc(bound)),
-      best20ShareOfProfit: performance.best20ShareOfProfit,
-      pnlWithoutBest20: formatUsdc(performance.pnlWithoutBest20),
-      unsettled: { positions: totals.unsettledPositions, value: formatUsdc(totals.unsettledValue) },
-      firstStop: totals.firstStop === null
-        ? null
-        : { ...totals.firstStop, pnlBefore: formatUsdc(totals.firstStop.pnlBefore) },
-      notSent: Object.fromEntries([...totals.notSent].sort()),
-      decisionHashes: totals.decisionHashes,
-      ruined: totals.ruined,
-      basis: basisOf(outcome),
+    windows: performance.windows,
+    trades: performance.trades,
+    fills,
+    pnl: formatUsdc(performance.totalPnl),
+    fees: formatUsdc(fees),
+    winRate: performance.winRate,
+    profitFactor: performance.profitFactor,
+    sharpe: performance.sharpePerWindow,
+    sharpeCi95: sharpe?.ci95 ?? null,
+    maxDrawdown: formatUsdc(performance.maxDrawdown),
+    ci95: money2(interval?.ci95 ?? null),
+    best20ShareOfProfit: performance.best20ShareOfProfit,
+    pnlWithoutBest20: formatUsdc(performance.pnlWithoutBest20),
+  };
+}
+
+const money2 = (range: readonly [Usdc, Usdc] | null): string[] | null =>
+  range === null ? null : range.map((bound) => formatUsdc(bound));
+const moneyOrNull = (value: Usdc | null): string | null => value === null ? null : formatUsdc(value);
+
+function strategyData(outcome: BacktestOutcome, totals: StrategyTotals): Record<string, unknown> {
+  return {
+    name: totals.name,
+    ...figuresData(whole(outcome, totals)),
+    fees: formatUsdc(totals.fees),
+    fills: totals.fills,
+    orders: totals.orders,
+    unsettled: { positions: totals.unsettledPositions, value: formatUsdc(totals.unsettledValue) },
+    firstStop: totals.firstStop === null
+      ? null
+      : { ...totals.firstStop, pnlBefore: formatUsdc(totals.firstStop.pnlBefore) },
+    notSent: Object.fromEntries([...totals.notSent].sort()),
+    decisionHashes: totals.decisionHashes,
+    ruined: totals.ruined,
+    sample: outcome.settings.split.kind === "all" ? "all windows" : "in sample: parameters were chosen on it",
+    basis: basisOf(outcome),
+  };
+}
+
+function judgementData({ name, on, figures, audit, against }: Judgement): Record<string, unknown> {
+  checkAudit(audit);
+  return {
+    name,
+    on,
+    ...figuresData(figures),
+    against: against.map(({ name, difference }) => ({
+      baseline: name,
+      pnl: moneyOrNull(difference?.total ?? null),
+      ci95: money2(difference?.ci95 ?? null),
     })),
+    audit: {
+      complete: audit.complete,
+      rows: audit.rows.map((row) => ({ ...row, pnl: moneyOrNull(row.pnl), ci95: money2(row.ci95) })),
+    },
+  };
+}
+
+function judgedData(judged: Judged): Record<string, unknown> {
+  const { exposure, candidate } = judged;
+  return {
+    ...judgementData(judged),
+    pnlByBasis: judged.basis.map(({ basis, pnl }) => ({ basis, pnl: moneyOrNull(pnl) })),
+    exposure: {
+      peak: formatUsdc(exposure.peak),
+      mean: formatUsdc(meanExposure(exposure)),
+      timeInMarket: exposure.totalMs === 0 ? 0 : exposure.heldMs / exposure.totalMs,
+    },
+    breakdown: judged.breakdown.map((row) => ({
+      ...row,
+      pnl: formatUsdc(row.pnl),
+      fees: formatUsdc(row.fees),
+      ci95: money2(row.ci95),
+    })),
+    choices: candidate.among < 2 ? [] : candidate.picks.map(({ fold, chosen, inSample }) => ({
+      fold: fold.name,
+      kind: fold.kind,
+      chosen: chosen.name,
+      among: candidate.among,
+      trainWindows: fold.train.length,
+      testWindows: fold.test.length,
+      inSamplePnl: moneyOrNull((inSample?.pnl ?? null) as Usdc | null),
+      outOfSamplePnl: formatUsdc(
+        fold.test.reduce((sum, i) => sum + chosen.windows[i]!.pnl, 0) as Usdc,
+      ),
+    })),
+    assets: judged.assets.map(judgementData),
+  };
+}
+
+export const meanExposure = ({ costMs, totalMs }: Judged["exposure"]): Usdc =>
+  Math.round(totalMs === 0 ? 0 : costMs / totalMs) as Usdc;
+
+function resultsOf(
+  outcome: BacktestOutcome,
+  { judged, baselines, forecasts }: Judgements,
+): Record<string, unknown> {
+  return {
+    strategies: outcome.strategies.map((totals) => strategyData(outcome, totals)),
+    judged: judged.map(judgedData),
+    baselines: baselines.map(({ name, figures }) => ({ name, ...figuresData(figures) })),
     outcomes: outcomesOf(outcome),
     brier: {
       fractions: BRIER_FRACTIONS,
-      market: brierRows(outcome.forecasts.market),
-      fairValue: brierRows(outcome.forecasts.model),
-      difference: differenceRows(outcome.forecasts.difference),
+      market: brierRows(forecasts.market),
+      fairValue: brierRows(forecasts.model),
+      difference: differenceRows(forecasts.difference),
+      reliability: BRIER_FRACTIONS.map((fraction, index) => ({
+        fraction,
+        market: reliability(forecasts.market, index),
+        fairValue: reliability(forecasts.model, index),
+      })),
     },
+    lookAhead: outcome.faults,
     tapes: outcome.tapes.map((tape) => ({
       path: tape.name,
       layout: tape.manifest.layout,
@@ -136,146 +195,61 @@ function resultsOf(outcome: BacktestOutcome): Record<string, unknown> {
   };
 }
 
-function assumptions(ctx: CommandContext, outcome: BacktestOutcome): { name: string; value: string }[] {
-  const { paper, risk } = ctx.config;
-  const exchangeUnits = new ExchangeModel(paperOptions(ctx.config)).describe();
+const FIGURE_HEAD = [
+  "windows",
+  "trades",
+  "pnl",
+  "95 % interval",
+  "fees",
+  "win rate",
+  "sharpe",
+  "max drawdown",
+];
+
+function figureCells(ctx: CommandContext, { performance, interval, fees }: Figures): (string | number)[] {
+  const pen = paint(ctx.color);
+  const pnl = signedMoneyText(performance.totalPnl);
   return [
-    ...exchangeUnits.map((unit) => ({
-      name: unit.unit,
-      value: `${assumptionValue(unit)}; errs ${unit.errs}`,
-    })),
-    { name: "fee schedule", value: "0.07 x p x (1-p) per share for takers, today's on every date" },
-    { name: "sizing", value: outcome.sizing },
-    { name: "bankroll", value: `${paper.bankrollUsdc} pUSD, anew for each tape` },
-    { name: "signal age", value: `at most ${risk.maxSignalAgeMs} ms since the newest input` },
-    { name: "stops", value: outcome.settings.stops ? "applied" : "noted, not applied" },
-    { name: "outcome", value: "by the outcome in the recording; windows without one are not counted" },
-    {
-      name: "bankroll gone",
-      value: outcome.settings.stops ? "ends trading" : "constant stakes go on; noted per strategy",
-    },
+    performance.windows,
+    countText(performance.trades),
+    performance.totalPnl < 0 ? pen.red(pnl) : pnl,
+    interval === null ? "-" : `${signedMoneyText(interval.ci95[0])} .. ${signedMoneyText(interval.ci95[1])}`,
+    moneyText(fees),
+    performance.winRate === null ? "-" : percentText(performance.winRate),
+    performance.sharpePerWindow === null ? "-" : performance.sharpePerWindow.toFixed(3),
+    moneyText(performance.maxDrawdown),
   ];
 }
 
-/** What this run in particular cannot show. */
-function ownLimits(outcome: BacktestOutcome): string[] {
-  const lines: string[] = [];
-  const { inferred, none } = outcomesOf(outcome);
-  if (inferred + none > 0) {
-    lines.push(
-      `${inferred} outcomes are inferred from a window's last quotes and ${none} windows had no clear last quote and are ` +
-        "left out: close calls are missing more often than clear ones, which flatters every forecaster.",
-    );
-  }
-  for (const { name, ruined } of outcome.strategies) {
-    if (ruined === null) continue;
-    lines.push(
-      `${name} had lost its bankroll on ${ruined.tape} at ${
-        isoTime(ruined.atMs)
-      }; what follows there is at constant stakes ` +
-        "on credit that nobody would have given.",
-    );
-  }
-  if (outcome.tapes.some((tape) => tape.fastPerMinute)) {
-    lines.push("On tapes with one candle a minute the fair value works with a price up to two minutes old.");
-  }
-  return lines;
-}
-
-const forecaster = (name: string, score: BrierScore): ForecasterScore => ({
-  name,
-  rows: brierRows(score),
-  reliability: BRIER_FRACTIONS.map((_, index) => reliability(score, index)),
-});
-
-/** The model of the HTML report. It holds no speed and no time of day: the same tapes give the same file. */
-export function backtestReport(ctx: CommandContext, outcome: BacktestOutcome): BacktestReport {
-  return {
-    kind: "backtest",
-    generatedAt: null,
-    version: VERSION,
-    venue: "recordings",
-    basis: basisOf(outcome),
-    warnings: [],
-    title: `${outcome.strategies.length} strategies over ${outcome.tapes.length} tapes`,
-    strategies: judge(outcome).map(({ totals, performance, interval }) => ({
-      name: totals.name,
-      note: outcome.sizing,
-      performance,
-      fees: totals.fees,
-      fills: totals.fills,
-      ci95: interval === null ? null : interval.ci95,
-      basis: basisOf(outcome),
-      windowEndMs: totals.windows.map((window) => window.endMs),
-      windowPnl: totals.windows.map((window) => window.pnl),
-      bankroll: Math.round(Number(ctx.config.paper.bankrollUsdc) * 1e6) as Usdc,
-      notSent: [...totals.notSent].sort((a, b) => b[1] - a[1])
-        .map(([code, count]) => ({ code, count, meaning: gateMeaning(code) })),
-      firstStop: totals.firstStop === null
-        ? null
-        : { ...totals.firstStop, atMs: totals.firstStop.atMs as Ms },
-    })),
-    forecasters: [
-      forecaster("market mid", outcome.forecasts.market),
-      forecaster("fair value", outcome.forecasts.model),
-    ],
-    comparison: { a: "market mid", b: "fair value", rows: differenceRows(outcome.forecasts.difference) },
-    tapes: outcome.tapes.map((tape) => ({
-      tape: tape.name,
-      layout: tape.manifest.layout,
-      windows: tape.manifest.windows.length,
-      events: tape.events,
-      fromMs: tape.manifest.from as Ms | null,
-      toMs: tape.manifest.to as Ms | null,
-      absent: tape.manifest.absent,
-    })),
-    assumptions: assumptions(ctx, outcome),
-    limits: ownLimits(outcome),
-    events: outcome.events,
-    seed: outcome.settings.seed,
-  };
-}
-
-/** The table for people. */
-export function backtestText(ctx: CommandContext, outcome: BacktestOutcome, report: string | null): string {
-  const pen = paint(ctx.color);
-  const judged = judge(outcome);
-  const strategies = table({
+function auditText(ctx: CommandContext, judgements: Judgements): string {
+  const rows = judgements.judged.filter(({ figures }) => figures.fills > 0).map((
+    { name, figures, audit },
+  ) => [
+    name,
+    signedMoneyText(figures.performance.totalPnl),
+    ...audit.rows.map((row) =>
+      (row.pnl === null ? row.finding : signedMoneyText(row.pnl)) + (row.finding === "removes" ? " !" : "")
+    ),
+  ]);
+  if (rows.length === 0) return "audit: no trade was made, so there is nothing to audit";
+  return table({
     head: [
-      "strategy",
-      "windows",
-      "trades",
-      "pnl",
-      "fees",
-      "win rate",
-      "sharpe/window",
-      "max drawdown",
-      "95 % interval",
+      ...["audit", "as measured", "fast +0.1 s", "+1 s", "+5 s", "+60 s", "at mids", "no fees"],
+      ...["shuffled", "+250 ms", "look-ahead"],
     ],
-    align: ["left", "right", "right", "right", "right", "right", "right", "right", "right"],
+    align: ["left", ...Array.from({ length: 10 }, () => "right" as const)],
     color: ctx.color,
-    rows: judged.map(({ totals, performance, interval }) => [
-      totals.name,
-      performance.windows,
-      countText(performance.trades),
-      performance.totalPnl < 0
-        ? pen.red(signedMoneyText(performance.totalPnl))
-        : signedMoneyText(performance.totalPnl),
-      moneyText(totals.fees),
-      performance.winRate === null ? "-" : percentText(performance.winRate),
-      performance.sharpePerWindow === null ? "-" : performance.sharpePerWindow.toFixed(3),
-      moneyText(performance.maxDrawdown),
-      interval === null
-        ? "-"
-        : `${signedMoneyText(interval.ci95[0])} .. ${signedMoneyText(interval.ci95[1])}`,
-    ]),
+    rows,
   });
-  const market = brierRows(outcome.forecasts.market);
-  const model = brierRows(outcome.forecasts.model);
-  const difference = differenceRows(outcome.forecasts.difference);
+}
+
+function brierText(ctx: CommandContext, { forecasts }: Judgements): string {
+  const market = brierRows(forecasts.market);
+  const model = brierRows(forecasts.model);
+  const difference = differenceRows(forecasts.difference);
   const number = (value: number | null | undefined) =>
     value === null || value === undefined ? "-" : value.toFixed(4);
-  const brier = table({
+  return table({
     head: ["Brier at", "market mid", "n", "fair value", "n", "difference", "+/-"],
     align: ["left", "right", "right", "right", "right", "right", "right"],
     color: ctx.color,
@@ -289,14 +263,47 @@ export function backtestText(ctx: CommandContext, outcome: BacktestOutcome, repo
       number(difference[i]?.standardError),
     ]),
   });
+}
+
+/** The tables for people: results beside the baselines, the audit, the verdicts. */
+export function backtestText(
+  ctx: CommandContext,
+  outcome: BacktestOutcome,
+  judgements: Judgements,
+  written: readonly (readonly [string, string])[],
+): string {
+  const pen = paint(ctx.color);
+  const { judged, baselines, trials } = judgements;
+  const shown = judged.map(({ name }) => name);
+  const results = table({
+    head: ["strategy", "judged on", ...FIGURE_HEAD],
+    align: ["left", "left", ...FIGURE_HEAD.map(() => "right" as const)],
+    color: ctx.color,
+    rows: [
+      ...judged.flatMap((one) => [one, ...one.assets]).map(({ name, on, figures }) => [
+        ...[name, on],
+        ...figureCells(ctx, figures),
+      ]),
+      ...baselines.filter(({ name }) => !shown.includes(name)).map(({ name, figures }) => [
+        ...[name, "baseline"],
+        ...figureCells(ctx, figures),
+      ]),
+    ],
+  });
+  const verdicts = judged.map(({ name, verdict }) =>
+    `${pen.bold(name)}: ${verdict.claim === "edge" ? verdict.text : pen.yellow(verdict.text)}`
+  );
   return [
-    strategies,
-    brier,
+    results,
+    auditText(ctx, judgements),
+    verdicts.join("\n"),
+    brierText(ctx, judgements),
     pen.dim(`basis: ${basisOf(outcome)}`),
     facts([
       ["tapes", outcome.tapes.map((tape) => tape.name).join(", ")],
       ["events", countText(outcome.events)],
-      ...(report === null ? [] : [["report", report] as const]),
+      ["trials", `${trials.count} on these tapes, ${trials.thisRun} of them in this run`],
+      ...written,
     ], ctx.color),
   ].join("\n\n");
 }

@@ -15,26 +15,45 @@ function invalid(text: string, why: string): OperationError {
   return new OperationError({
     code: "USAGE",
     message: `Cannot use ${text} as --sweep: ${why}`,
-    hint: "For example: --sweep minEdge=0.01,0.02;decideEveryMs=100,500",
+    hint: "For example: --sweep minEdge=0.01:0.05:0.01,decideEveryMs=100,500",
     exit: 2,
   });
 }
 
-/** `key=value,value;key=value`, each key once. Throws USAGE. */
+/** `0.01:0.05:0.01` counts up, its end included; a bare number is itself. NaN for what is neither. */
+function valuesOf(text: string): number[] {
+  const numbers = text.split(":").map((piece) => piece.trim() === "" ? NaN : Number(piece));
+  const [from = NaN, to, step] = numbers;
+  if (numbers.length === 1) return [from];
+  if (numbers.length !== 3 || numbers.some((value) => !Number.isFinite(value))) return [NaN];
+  const steps = Math.floor((to! - from) / step! + 1e-9);
+  if (!(step! > 0) || steps < 0 || steps > MAX_VARIANTS) return [NaN];
+  // Twelve digits take away what 0.1 + 0.2 adds.
+  return Array.from({ length: steps + 1 }, (_, i) => Number((from + i * step!).toPrecision(12)));
+}
+
+/**
+ * `key=values;key=values` or with commas throughout, each key once; values are numbers and `from:to:step` separated by
+ * commas. Throws USAGE.
+ */
 function parseSweep(text: string): Axis[] {
-  const axes = text.split(";").filter((part) => part.trim() !== "").map((part) => {
-    const [key = "", list = "", ...rest] = part.split("=").map((piece) => piece.trim());
-    const values = list.split(",").map((value) => value.trim() === "" ? NaN : Number(value));
-    if (key === "" || rest.length > 0 || values.some((value) => !Number.isFinite(value))) {
-      throw invalid(part, "it must be a parameter, =, and numbers separated by commas");
+  const pieces = text.split(/[;,]/).filter((piece) => piece.trim() !== "");
+  const axes: { key: string; values: number[] }[] = [];
+  for (const piece of pieces) {
+    const [first = "", second, ...rest] = piece.split("=").map((part) => part.trim());
+    if (second !== undefined) axes.push({ key: first, values: [] });
+    const axis = axes.at(-1);
+    const values = valuesOf(second ?? first);
+    if (axis === undefined || axis.key === "" || rest.length > 0 || values.some((v) => !Number.isFinite(v))) {
+      throw invalid(piece, "it must be a parameter, =, and numbers or from:to:step separated by commas");
     }
-    return { key, values: [...new Set(values)] };
-  });
+    axis.values.push(...values);
+  }
   if (axes.length === 0) throw invalid(text, "it names no parameter");
   if (new Set(axes.map((axis) => axis.key)).size < axes.length) {
     throw invalid(text, "a parameter stands twice");
   }
-  return axes;
+  return axes.map(({ key, values }) => ({ key, values: [...new Set(values)] }));
 }
 
 /**

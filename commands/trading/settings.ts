@@ -14,6 +14,7 @@ import { restartAt } from "../../core/exchange/phases.ts";
 import { queueModel } from "../../core/exchange/queue.ts";
 import { delayedSettlement, instantSettlement } from "../../core/exchange/settlement.ts";
 import { FAIR_VALUE_DEFAULTS } from "../../core/policy/fair_value_policy.ts";
+import { marketPolicy } from "../../core/policy/market_policy.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { makePolicy } from "../../core/policy/registry.ts";
 import { checkSizing, type Sizing } from "../../core/policy/sizing.ts";
@@ -39,11 +40,11 @@ export function riskLimits(config: Config, stops: boolean): RiskLimits {
     maxBookAgeMs: risk.maxBookAgeMs,
     maxFastAgeMs: risk.maxFastAgeMs,
     maxOracleAgeMs: risk.maxOracleAgeMs,
-    reachMs: Math.ceil(slowest(paper.orderLatencyMs, paper.orderLatencyQuantiles)) + paper.takerHoldMs,
     latencySpikeMs: config.latency.spikeMs,
     latencyWidenTicks: config.latency.widenTicks,
     latencyPauseMs: config.latency.pauseMs,
     latencyPauseAfterMs: config.latency.pauseAfterMs,
+    reachMs: Math.ceil(slowest(paper.orderLatencyMs, paper.orderLatencyQuantiles)) + paper.takerHoldMs,
     stops,
   };
 }
@@ -121,9 +122,13 @@ export function strategyParams(params: Config["strategy"]["params"]): StrategyPa
   return checked;
 }
 
+/** Following the market's price: a yardstick of backtests, not a strategy that `trade` offers. */
+export const MARKET = "market";
+
 /** The policy of a strategy's name, seed and parameters. Throws STRATEGY_UNKNOWN, STRATEGY_PARAM_INVALID (exit 2). */
 export function policyOf(name: string, seed: number, given: Config["strategy"]["params"]): Policy {
   const params = strategyParams(given);
+  if (name === MARKET) return marketPolicy();
   return makePolicy(name, {
     seed,
     fairValue: {
@@ -198,3 +203,7 @@ export function paperOptions(config: Config): ExchangeOptions {
     end: paper.endOfWindow,
   };
 }
+
+/** Whether a strategy cannot do without the fast feed. */
+export const policyNeedsFast = (strategy: string, seed: number): boolean =>
+  policyOf(strategy, seed, {}).needs.fast;

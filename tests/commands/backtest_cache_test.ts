@@ -158,7 +158,7 @@ Deno.test("real recordings: caches decide what their tapes decide", async () => 
   await withFolder(async (root) => {
     const made = await poly(["tape", "import", recordings, "--out", join(root, "tapes"), "--json"]);
     assert.ok(made.code === 0 || made.code === 5, made.err);
-    const strategies = ["--strategy", "mean-revert,fair-value"];
+    const strategies = ["--strategy", "fair-value"];
     const direct = await backtest(root, join(root, "tapes"), ...strategies, "--no-cache");
     const cached = await backtest(root, join(root, "tapes"), ...strategies);
     assert.ok((direct?.["tapes"] as unknown[]).length >= 5);

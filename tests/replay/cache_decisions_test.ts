@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { HOUR_MS, marketFrames, writeFrames } from "../../bench/replay_market.ts";
 import { defaultConfig } from "../../commands/config/schema.ts";
-import { StrategyRun } from "../../commands/trading/backtest_run.ts";
+import { paperRun, type StrategyRun } from "../../commands/trading/backtest_run.ts";
 import { engineOptions, paperOptions } from "../../commands/trading/settings.ts";
 import type { MarketEvent } from "../../core/events.ts";
 import type { Usdc } from "../../core/units.ts";
@@ -15,7 +15,7 @@ const CREDIT = 1_000_000_000_000 as Usdc;
 function runsOf(): StrategyRun[] {
   const config = defaultConfig();
   return STRATEGIES.map((strategy) =>
-    new StrategyRun(
+    paperRun(
       { ...engineOptions(config, { strategy, seed: 3, stops: false }), credit: CREDIT },
       paperOptions(config),
     )

@@ -1,8 +1,10 @@
 /** Small report models for the tests: as a session or a backtest without anything to show, to be filled by each test. */
 import { ms, price, shares, usdc } from "../../../core/units.ts";
 import { summarise } from "../../../core/stats/performance.ts";
+import { AUDIT_ROWS, WHAT } from "../../../commands/trading/audit.ts";
 import type {
   BacktestReport,
+  Claims,
   FillRow,
   PriceChart,
   SessionReport,
@@ -64,6 +66,7 @@ export const emptyBacktest: BacktestReport = {
   limits: [],
   events: 0,
   seed: 1,
+  trials: { count: 1, thisRun: 1 },
 };
 
 export const fill = (over: Partial<FillRow> = {}): FillRow => ({
@@ -91,9 +94,32 @@ export const chartOf = (slug: string, points = 2): PriceChart => ({
   fair: Array.from({ length: points }, () => null),
 });
 
+/** Evidence about a strategy of which nothing is known, with every row of the audit. */
+export const noClaims: Claims = {
+  on: "all windows",
+  verdict: { claim: "undecided", text: "Nothing is shown.", reasons: [] },
+  audit: {
+    complete: true,
+    rows: AUDIT_ROWS.map((name) => ({
+      ...{ name, what: WHAT[name], pnl: null, ci95: null, finding: "none", detail: "no trade" },
+    })),
+  },
+  deflated: null,
+  against: [],
+  sharpeCi95: null,
+  overfitting: null,
+  basis: [],
+  exposure: { peak: usdc(0), mean: usdc(0), timeInMarket: 0 },
+  breakdown: [],
+  go: { go: false, criteria: [] },
+  choices: [],
+  assets: [],
+};
+
 /** A strategy with one trade in each window whose result is not 0. */
 export const strategyOf = (name: string, windowPnl: readonly number[]): StrategyResult => ({
   name,
+  claims: noClaims,
   note: "",
   performance: summarise(windowPnl, windowPnl.filter((pnl) => pnl !== 0)),
   fees: usdc(0),
