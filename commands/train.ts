@@ -35,6 +35,7 @@ export function register(program: Command): void {
       )
       .option("--signal <x>", "how much the synthetic futures book announces, 0 to 0.9", "0")
       .option("--hours <n>", "hours of windows in one synthetic market before the next is made", "4")
+      .option("--judge-hours <n>", "hours of windows in each of three synthetic markets for judging", "8")
       .option("--steps <n>", "decisions to train on in all", String(DEFAULT_STEPS))
       .option("--rows <n>", "windows played side by side", "8")
       .option("--every <time>", "a decision every so often", "1s")
@@ -126,7 +127,8 @@ function sourceOf(ctx: CommandContext, given: Given, tapes: readonly TapeEvents[
       duration: ctx.config.durations[0]!,
       lagMs: lag === "0" ? 0 : parseSpan(lag, "--lag"),
       signal: parseNumber(textOf(given, "signal") ?? "0", "--signal", 0, 0.9),
-      hours: parseNumber(textOf(given, "hours") ?? "4", "--hours", 0.5, 48),
+      hours: parseNumber(textOf(given, "hours") ?? "4", "--hours", 0.1, 48),
+      judgeHours: parseNumber(textOf(given, "judgeHours") ?? "8", "--judge-hours", 0.1, 48),
     },
   };
 }

@@ -24,7 +24,7 @@ export const meanPnl = (windows: readonly JudgedWindow[]): number =>
   windows.reduce((sum, { pnl }) => sum + pnl, 0) / windows.length / 1e6;
 
 export const proofMarket = (lagMs: number, seed: number): SyntheticMarket => ({
-  ...{ seed, assets: ["btc"], duration: "5m", lagMs, signal: 0, hours: 4 },
+  ...{ seed, assets: ["btc"], duration: "5m", lagMs, signal: 0, hours: 4, judgeHours: 8 },
 });
 
 /** Default configuration: stakes of 25 pUSD, the simulated exchange with its latency, hold, queue and fees. */

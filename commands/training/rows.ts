@@ -47,7 +47,7 @@ const JUDGE_CHAPTERS = 3;
 export function judgeChapters(settings: TrainSettings, tapes: readonly TapeEvents[]): Chapter[] {
   const { source } = settings;
   if (source.kind === "synthetic") {
-    const hours = Math.max(8, source.market.hours);
+    const hours = source.market.judgeHours;
     return Array.from(
       { length: JUDGE_CHAPTERS },
       (_, chapter) => syntheticChapter({ ...source.market, hours }, "judge", chapter, 0),

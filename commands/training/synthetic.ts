@@ -13,6 +13,8 @@ export interface SyntheticMarket {
   readonly signal: number;
   /** Hours of windows in a chapter. */
   readonly hours: number;
+  /** Hours of windows in each of the markets that a model is judged on. */
+  readonly judgeHours: number;
   /** Taker fee rate in parts per million; default the venue's. */
   readonly feePpm?: number;
 }
