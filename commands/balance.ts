@@ -3,12 +3,20 @@ import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
 import { formatUsdc, type Ms, type Usdc } from "../core/units.ts";
 import { accountData, accountFlags, accountOptions, type OpenAccount, withAccount } from "./account.ts";
+import {
+  chainDifference,
+  type ChainSide,
+  chainSide,
+  holdingOnChain,
+  warnDifferences,
+} from "./cash/chain_side.ts";
+import { microText } from "./cash/desk.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { countText, facts, moneyText } from "./output.ts";
 import { parseMoney, parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
 import { holdingsOf, ledgerView, type Money, moneyOf, namesOf } from "./trading/holdings.ts";
-import { gasText, holdingData, holdingsTable, moneyData } from "./trading/holdings_view.ts";
+import { gasText, holdingsTable, moneyData } from "./trading/holdings_view.ts";
 
 /** Trades looked through without `--since`: those that can still be unconfirmed, and the last days' tokens. */
 const SINCE = "2d";
@@ -31,20 +39,6 @@ async function readMoney(ctx: CommandContext, account: OpenAccount, spanMs: numb
   return { money, names, trades: trades.rows };
 }
 
-/** POL of the key, which pays for its transactions; null with a warning where Polygon cannot be read. */
-async function readGas(ctx: CommandContext, { account, polygon }: OpenAccount): Promise<bigint | null> {
-  try {
-    return await polygon.gas(account.key);
-  } catch (error) {
-    ctx.signal.throwIfAborted();
-    ctx.warn({
-      code: "GAS_UNKNOWN",
-      message: `POL of ${account.key} could not be read: ${error instanceof Error ? error.message : error}`,
-    });
-    return null;
-  }
-}
-
 /** One line for scripts: everything that a person would want to know at three in the morning. */
 function below(money: Money, min: Usdc): OperationError {
   const data = moneyData(money);
@@ -63,20 +57,42 @@ async function checkMinimum(ctx: CommandContext, account: OpenAccount, min: Usdc
   return { data: { ...accountData(account), ...moneyData(money), minimum: formatUsdc(min) } };
 }
 
+/** Wallet, venue and chain beside each other. */
+function chainFacts(side: ChainSide | null, money: Money): readonly (readonly [string, string])[] {
+  if (side === null) return [["on chain", "not known"], ["gas", "not known"]];
+  const difference = chainDifference(money.collateral, side.pusd) ?? 0n;
+  const flag = difference === 0n
+    ? "the same as the venue's"
+    : `the venue says ${moneyText(Number(difference))} more`;
+  return [
+    ["on chain", `${moneyText(Number(side.pusd))} pUSD: ${flag}`],
+    ...side.usdce === 0n
+      ? []
+      : [["USDC.e", `${moneyText(Number(side.usdce))} (wrap makes it pUSD)`] as const],
+    ["gas", `${gasText(side.gas)} POL of the key`],
+  ];
+}
+
 async function show(ctx: CommandContext, account: OpenAccount, since: string): Promise<CommandResult> {
-  const [gas, { money, names, trades }] = await Promise.all([
-    readGas(ctx, account),
-    readMoney(ctx, account, parseSpan(since, "--since")),
-  ]);
+  const { money, names, trades } = await readMoney(ctx, account, parseSpan(since, "--since"));
   const view = ledgerView(ctx, account.account.funder);
   const rows = await holdingsOf(ctx, account, { trades, view, names });
+  const side = await chainSide(ctx, account, rows.map(({ token }) => token), "GAS_UNKNOWN");
+  warnDifferences(ctx, rows, side, money.collateral);
   const value = rows.reduce((sum, row) => sum + (row.value ?? 0), 0);
+  const difference = chainDifference(money.collateral, side?.pusd ?? null);
   const data = {
     ...accountData(account),
     ...moneyData(money),
-    gas: gas === null ? null : gasText(gas),
+    gas: side === null ? null : gasText(side.gas),
+    chain: side === null ? null : {
+      block: side.block,
+      collateral: microText(side.pusd),
+      usdce: microText(side.usdce),
+      difference: microText(difference ?? 0n),
+    },
     positionsValue: formatUsdc(value as Usdc),
-    positions: rows.map(holdingData),
+    positions: rows.map((row) => holdingOnChain(row, side)),
     since,
   };
   const text = facts([
@@ -86,9 +102,10 @@ async function show(ctx: CommandContext, account: OpenAccount, since: string): P
     ["reserved", `${moneyText(money.reserved)} pUSD in ${countText(money.openOrders)} open orders`],
     ["provisional", `${moneyText(money.provisionalOut)} out, ${moneyText(money.provisionalIn)} in`],
     ["positions", `${moneyText(value)} pUSD at the bid`],
-    ["gas", gas === null ? "not known" : `${gasText(gas)} POL of the key`],
+    ...chainFacts(side, money),
   ], ctx.color);
-  return { data, text: rows.length === 0 ? text : `${text}\n\n${holdingsTable(rows, ctx.color)}` };
+  const list = holdingsTable(rows, ctx.color, side?.shares ?? null);
+  return { data, text: rows.length === 0 ? text : `${text}\n\n${list}` };
 }
 
 async function balance(

@@ -2,12 +2,13 @@
 import type { Command } from "commander";
 import { formatUsdc, type Ms, type Usdc } from "../core/units.ts";
 import { accountData, accountFlags, accountOptions, type OpenAccount, withAccount } from "./account.ts";
+import { chainSide, differingOnChain, holdingOnChain, warnDifferences } from "./cash/chain_side.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { moneyText } from "./output.ts";
 import { parseSpan } from "./parse.ts";
 import { attach, examples } from "./run.ts";
 import { type Holding, holdingsOf, ledgerView, namesOf } from "./trading/holdings.ts";
-import { holdingData, holdingsTable } from "./trading/holdings_view.ts";
+import { holdingsTable } from "./trading/holdings_view.ts";
 
 const SINCE = "7d";
 
@@ -19,6 +20,9 @@ async function show(ctx: CommandContext, account: OpenAccount, since: string): P
   const { rows: trades } = await account.entry.trades({ afterMs });
   const view = ledgerView(ctx, account.account.funder);
   const rows = await holdingsOf(ctx, account, { trades, view, names: namesOf(ctx, account) });
+  const side = await chainSide(ctx, account, rows.map(({ token }) => token), "CHAIN_UNKNOWN");
+  warnDifferences(ctx, rows, side, null);
+  const onChain = differingOnChain(rows, side).length;
   const claims = rows.filter(({ state }) => state === "claimable");
   const differing = rows.filter(({ difference }) => difference !== null && difference !== 0);
   if (view === null) {
@@ -39,14 +43,16 @@ async function show(ctx: CommandContext, account: OpenAccount, since: string): P
     differing.length === 0
       ? ""
       : `${differing.length} differ from the journal (trades on their way explain some)`,
+    onChain === 0 ? "" : `${onChain} differ from the chain`,
   ].filter((part) => part !== "").join(", ");
-  const list = holdingsTable(rows, ctx.color);
+  const list = holdingsTable(rows, ctx.color, side?.shares ?? null);
   return {
     data: {
       ...accountData(account),
-      positions: rows.map(holdingData),
+      positions: rows.map((row) => holdingOnChain(row, side)),
       totals,
       differing: differing.length,
+      differingOnChain: side === null ? null : onChain,
       journal: view !== null,
       since,
     },

@@ -51,16 +51,44 @@ function stateText({ foreign, ledger, state }: Holding): string {
   return words.join(", ");
 }
 
-/** Ledger, venue and difference side by side; losers are only counted. */
-export function holdingsTable(rows: readonly Holding[], color: boolean): string {
+function chainText(
+  { token, venue }: Holding,
+  chain: ReadonlyMap<string, bigint> | null,
+  mark: (text: string) => string,
+): string {
+  const held = chain?.get(token);
+  if (held === undefined) return "-";
+  const text = shares(Number(held));
+  return held === BigInt(venue) ? text : mark(`${text} !`);
+}
+
+/** Ledger, venue, chain and difference side by side; losers are only counted. */
+export function holdingsTable(
+  rows: readonly Holding[],
+  color: boolean,
+  /** Millionths by token; null: the chain was not read. */
+  chain: ReadonlyMap<string, bigint> | null = null,
+): string {
   const shown = rows.filter(({ state }) => state !== "lost");
   const lost = rows.length - shown.length;
   const note = lost === 0 ? "" : `${lost} tokens of lost windows are worth nothing and not shown.`;
   if (shown.length === 0) return note === "" ? "no positions" : `no positions\n${note}`;
   const pen = paint(color);
   const text = table({
-    head: ["window", "side", "final", "provisional", "venue", "difference", "cost", "bid", "value", "state"],
-    align: ["left", "left", "right", "right", "right", "right", "right", "right", "right", "left"],
+    head: [
+      "window",
+      "side",
+      "final",
+      "provisional",
+      "venue",
+      "chain",
+      "difference",
+      "cost",
+      "bid",
+      "value",
+      "state",
+    ],
+    align: ["left", "left", "right", "right", "right", "right", "right", "right", "right", "right", "left"],
     color,
     rows: shown.map((row) => [
       row.slug ?? `${row.conditionId.slice(0, 12)}...`,
@@ -68,6 +96,7 @@ export function holdingsTable(rows: readonly Holding[], color: boolean): string 
       row.ledger === null ? "-" : shares(row.ledger.final),
       row.ledger === null ? "-" : shares(row.ledger.provisional),
       shares(row.venue),
+      chainText(row, chain, pen.yellow),
       row.difference === null ? "-" : row.difference === 0 ? "0" : pen.yellow(shares(row.difference)),
       row.cost === null ? "-" : moneyText(row.cost),
       row.mark === null ? "-" : formatPrice(row.mark),
