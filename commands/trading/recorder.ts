@@ -10,6 +10,7 @@ import type {
 } from "../../core/events.ts";
 import type { WindowState } from "../../core/features/window_state.ts";
 import type { Instrument, Outcome } from "../../core/market/instrument.ts";
+import type { Policy } from "../../core/policy/policy.ts";
 import { type ExchangePort, Session } from "../../core/session.ts";
 import { formatPrice, formatShares, formatUsdc, type Ms, type Price, type Usdc } from "../../core/units.ts";
 import type { FillRow, WindowRow } from "../report/model.ts";
@@ -77,6 +78,11 @@ export class SessionRecorder {
   lastEventMs = 0;
   private readonly windows = new Map<string, WindowRecord>();
   private readonly trace: FrameTrace | null;
+
+  /** What decides. */
+  get policy(): Policy {
+    return this.options.engine.policy;
+  }
 
   constructor(private readonly options: RecorderOptions) {
     const { monotonicUs } = options;

@@ -52,11 +52,13 @@ function model(ctx: CommandContext, input: SessionReportInput): SessionReport {
     version: VERSION,
     venue: input.source === "tape" ? "tape" : ctx.config.venue,
     basis: input.basis,
-    warnings: [],
+    warnings: recorder.policy.caution === undefined
+      ? []
+      : [{ code: "NO_PROVEN_EDGE", message: recorder.policy.caution }],
     session: input.id,
     mode: input.live ? "live" : input.source === "tape" ? "replay" : "paper",
-    strategy: ctx.config.strategy.name,
-    model: null,
+    strategy: recorder.policy.name,
+    model: recorder.policy.model ?? null,
     assets: ctx.config.assets,
     durations: ctx.config.durations,
     startedAt: (recorder.firstEventMs ?? ctx.startedAt) as Ms,

@@ -83,7 +83,8 @@ export async function finishTrade(ctx: CommandContext, run: FinishedTrade): Prom
   if (live !== null) { for (const warning of liveWarnings(live)) ctx.warn(warning); }
   const data = {
     ...recorder.data(run.id),
-    strategy: ctx.config.strategy.name,
+    strategy: recorder.policy.name,
+    model: recorder.policy.model ?? null,
     mode: live === null ? "paper" : "live",
     basis: live === null ? PAPER_BASIS : LIVE_BASIS,
     ...(live === null ? {} : { live: liveData(live) }),

@@ -52,5 +52,7 @@ export interface Policy {
   readonly statesProbability: boolean;
   /** SHA-256 of the model file that it came from; absent for a policy that is code. */
   readonly model?: string;
+  /** What every report must say of it, such as that its edge is not proven. */
+  readonly caution?: string;
   decide(view: MarketView): Action;
 }

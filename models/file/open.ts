@@ -4,7 +4,7 @@ import type { OnnxModel } from "../onnx/graph.ts";
 import { openOrt, type OrtModel } from "../onnx/ort_model.ts";
 import { ppoPolicy } from "../ppo/policy.ts";
 import { OperationError } from "../../core/errors.ts";
-import { badModel, type ModelCard } from "./card.ts";
+import { badModel, edgeWarning, type ModelCard } from "./card.ts";
 import { checkGolden } from "./golden.ts";
 import { kernelModelOf, kernelOutputs } from "./kernel_model.ts";
 import { ortPolicy, ortRow } from "./ort_policy.ts";
@@ -80,7 +80,10 @@ async function openOther({ onnx, model, card }: WithCard): Promise<{ ort: OrtMod
 export async function openModelFile(file: Uint8Array): Promise<LoadedModel> {
   const parts = unsealCard(file);
   const { card } = parts;
-  const common = { sha256: modelHash(file), card, name: `model:${card.name}` };
+  const caution = edgeWarning(card);
+  const sha256 = modelHash(file);
+  const label = { model: sha256, ...(caution === null ? {} : { caution }) };
+  const common = { sha256, card, name: `model:${card.name}` };
   if (card.runtime === "kernel") {
     const model = kernelModelOf(parts);
     const input = card.golden.input.map((vector) => vector.map((value) => value ?? 0));
@@ -88,7 +91,7 @@ export async function openModelFile(file: Uint8Array): Promise<LoadedModel> {
     const options = { decideEveryMs: card.decideEveryMs, maxMarkets: MAX_WINDOWS };
     return {
       ...common,
-      policy: () => ({ ...ppoPolicy(model, options), name: common.name, model: common.sha256 }),
+      policy: () => ({ ...ppoPolicy(model, options), name: common.name, ...label }),
       close: () => {},
     };
   }
@@ -101,7 +104,7 @@ export async function openModelFile(file: Uint8Array): Promise<LoadedModel> {
   }
   return {
     ...common,
-    policy: () => ({ ...ortPolicy(card, ort), model: common.sha256 }),
+    policy: () => ({ ...ortPolicy(card, ort), ...label }),
     close: () => ort.close(),
   };
 }
