@@ -3,15 +3,19 @@
  * journal, order entry; the simulated venue runs in a process of its own at the speed of life, four assets with windows of
  * 5 and 15 minutes. What left is compared with when the venue had it, by the same machine's clock.
  *
- * Run: deno task bench:wire [--seconds 60] [--json]
+ * `--apart` writes and syncs each order's row by itself, as it was before the rows of one step shared a sync.
+ *
+ * Run: deno task bench:wire [--seconds 60] [--markets 1|4|8] [--apart] [--json]
  * Exit 1 when the median from the frame to the bytes, without the journal's sync, is over 500 us, or an order is missing.
  */
 import { table } from "../commands/output.ts";
 import type { OrderStamps } from "../commands/trading/order_stamps.ts";
 import { SessionRecorder } from "../commands/trading/recorder.ts";
+import { RuntimeWatch } from "../commands/trading/runtime_watch.ts";
 import { HOLD, type Policy, WANT_DOWN, WANT_UP } from "../core/policy/policy.ts";
 import { seededRandom } from "../core/random.ts";
 import { DEFAULT_LIMITS } from "../core/risk/gate.ts";
+import type { ExchangePort } from "../core/session.ts";
 import { ms, type Usdc } from "../core/units.ts";
 import { scaledClock } from "../feeds/clock.ts";
 import { openLive } from "../feeds/live.ts";
@@ -32,6 +36,20 @@ if (!(seconds >= 5 && seconds <= 3_600)) {
   console.error("Cannot use --seconds as given: a number from 5 to 3600 is needed");
   Deno.exit(2);
 }
+
+const marketsAt = Deno.args.indexOf("--markets");
+const markets = Number(marketsAt < 0 ? 8 : Deno.args[marketsAt + 1]);
+if (markets !== 1 && markets !== 4 && markets !== 8) {
+  console.error("Cannot use --markets as given: 1, 4 or 8 is needed");
+  Deno.exit(2);
+}
+const apart = Deno.args.includes("--apart");
+/** The gateway without its way to take several orders at once. */
+const apartOf = (port: ExchangePort): ExchangePort => ({
+  observe: (event) => port.observe(event),
+  advance: (now) => port.advance(now),
+  submit: (intent, now) => port.submit(intent, now),
+});
 
 const venue = new Deno.Command(Deno.execPath(), {
   args: ["run", "-q", "-A", "--no-check", new URL("./wire_venue.ts", import.meta.url).pathname],
@@ -100,19 +118,20 @@ recorder = new SessionRecorder({
     // Below the best offer: killed unmatched.
     slippageTicks: -8,
   },
-  exchange: stack.gateway,
+  exchange: apart ? apartOf(stack.gateway) : stack.gateway,
   monotonicUs: () => clock.monotonicUs(),
 });
 recorder.orderLog.measured = true;
 pump();
+const runtime = new RuntimeWatch(() => clock.monotonicUs());
 let receivedUs = NaN;
 let handledUs = NaN;
 let frames = 0;
 const feeds = await openLive({
   profile: simProfile(port),
   clock,
-  assets: ["btc", "eth", "sol", "xrp"],
-  durations: ["5m", "15m"],
+  assets: markets === 1 ? ["btc"] : ["btc", "eth", "sol", "xrp"],
+  durations: markets === 8 ? ["5m", "15m"] : ["5m"],
   credentials: SIM_CREDENTIALS,
   log: { debug: () => {}, info: () => {}, warn: () => {} },
   signal: new AbortController().signal,
@@ -131,6 +150,8 @@ const skipped = recorder.orderLog.rows.length;
 const beganFrames = frames;
 await clock.sleep(ms(seconds * 1_000));
 const perSecond = Math.round((frames - beganFrames) / seconds);
+const runtimeUs = runtime.report();
+runtime.close();
 await feeds.close();
 await stack.gateway.stop();
 await stack.close();
@@ -181,7 +202,10 @@ const figures = stages.map(({ name, values }) => {
 const total = figures.find(({ stage }) => stage === "without sync")!;
 const ok = missing === 0 && total.n > 0 && total.p50Us <= MOST_US;
 if (Deno.args.includes("--json")) {
-  const data = { seconds, framesPerSecond: perSecond, orders: rows.length, missing, stages: figures };
+  const data = {
+    ...{ seconds, markets, apart, framesPerSecond: perSecond, orders: rows.length, missing },
+    ...{ stages: figures, runtime: runtimeUs },
+  };
   console.log(JSON.stringify({ schema: "poly-edge/1", command: "bench wire", ok, data }));
 } else {
   console.log(table({
@@ -192,7 +216,9 @@ if (Deno.args.includes("--json")) {
   }));
   console.log(
     `${rows.length} orders in ${seconds} s, ${byFrame.length} caused by a frame, ${missing} never seen by the venue; ` +
-      `${perSecond} frames a second`,
+      `${perSecond} frames a second; loop lag p99 ${runtimeUs.loopLagUs?.p99 ?? 0} us, collector ` +
+      `${runtimeUs.gcTotalMs.toFixed(0)} ms in ${runtimeUs.gcPauseUs?.n ?? 0} pauses, the longest ` +
+      `${runtimeUs.gcPauseUs?.max ?? 0} us`,
   );
 }
 Deno.exit(ok ? 0 : 1);

@@ -15,6 +15,8 @@ export interface ExchangePort {
   advance(now: Ms): readonly ExecutionEvent[];
   /** Takes an intent. Does not wait for anything: what came of it is told by `advance()`. */
   submit(intent: Intent, now: Ms): void;
+  /** Takes what one step gave, in its order, where that is cheaper together than one by one. */
+  submitAll?(intents: readonly Intent[], now: Ms): void;
 }
 
 export interface SessionHooks {
@@ -79,6 +81,10 @@ export class Session {
   private step(event: Event, more = false): void {
     this.hooks.onStep?.(event, more);
     const intents = this.engine.step(event, more);
+    if (intents.length > 1 && this.exchange.submitAll !== undefined) {
+      for (const intent of intents) this.hooks.onIntent?.(intent, event.tReceive);
+      return this.exchange.submitAll(intents, event.tReceive);
+    }
     for (const intent of intents) {
       this.hooks.onIntent?.(intent, event.tReceive);
       this.exchange.submit(intent, event.tReceive);

@@ -3,7 +3,7 @@
  * holds no timer and no clock of its own; `tick()` and `observe()` bring the time.
  */
 import { invariant, OperationError } from "../../core/errors.ts";
-import type { ExecutionEvent, Intent, MarketEvent } from "../../core/events.ts";
+import type { ExecutionEvent, Intent, MarketEvent, SubmitIntent } from "../../core/events.ts";
 import type { Fill } from "../../core/orders/lifecycle_types.ts";
 import type { Ms } from "../../core/units.ts";
 import { type LatchMark, readLatch, setLatch } from "../journal/latch.ts";
@@ -187,10 +187,25 @@ class LiveGateway implements Gateway {
       return;
     }
     const refused = this.refusal(intent.postOnly) ?? this.sender.send(intent);
-    if (refused === null) return;
+    if (refused !== null) this.refuse(intent, refused);
+  }
+
+  submitAll(intents: readonly Intent[], at: Ms): void {
+    const orders: SubmitIntent[] = [];
+    for (const intent of intents) {
+      const refused = intent.type === "cancel" ? null : this.refusal(intent.postOnly);
+      if (intent.type === "cancel") this.submit(intent, at);
+      else if (refused !== null) this.refuse(intent, refused);
+      else orders.push(intent);
+    }
+    const answers = this.sender.sendAll(orders);
+    for (const [i, refused] of answers.entries()) if (refused !== null) this.refuse(orders[i]!, refused);
+  }
+
+  private refuse({ orderId }: SubmitIntent, refused: Refused): void {
     this.refused.set(refused.code, (this.refused.get(refused.code) ?? 0) + 1);
     const at = now(this.desk);
-    const about = { tExchange: at, tReceive: at, orderId: intent.orderId };
+    const about = { tExchange: at, tReceive: at, orderId };
     this.keeper.translator.push({ type: "orderRejected", ...about, ...refused });
     this.tellNews();
   }

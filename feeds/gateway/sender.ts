@@ -38,6 +38,14 @@ interface Prepared {
   readonly presigned: boolean;
 }
 
+interface Draft {
+  readonly intent: SubmitIntent;
+  readonly prepared: Prepared;
+  readonly takenAt: Ms;
+  readonly takenUs: number;
+  readonly signedUs: number;
+}
+
 export interface SenderHooks {
   readonly onBug: (error: unknown) => void;
   /** The venue took an order that left at `since`: the user socket should speak of it. */
@@ -54,49 +62,72 @@ export class Sender {
 
   constructor(private readonly desk: Desk, private readonly hooks: SenderHooks) {}
 
-  /** Sends it, or says why not. After null its orders' life goes on by itself. */
+  /** Sends it, or says why not. After null its order's life goes on by itself. */
   send(intent: SubmitIntent): Refused | null {
-    const { options, keeper } = this.desk;
-    const { clock } = options;
+    return this.sendAll([intent])[0]!;
+  }
+
+  /**
+   * Sends several at once: all are signed, all rows are written with one sync, then all leave. One answer each, as `send()`
+   * gives it.
+   */
+  sendAll(intents: readonly SubmitIntent[]): readonly (Refused | null)[] {
+    const { keeper } = this.desk;
+    const drafts = intents.map((intent) => this.draft(intent));
+    const ready = drafts.filter((draft) => "prepared" in draft);
+    const created = ready.map(({ prepared, takenAt: at }) => ({
+      type: "created" as const,
+      at,
+      terms: prepared.terms,
+    }));
+    try {
+      if (created.length === 1) keeper.create(created[0]!);
+      else if (created.length > 1) keeper.createAll(created);
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      const broken = { code: "JOURNAL_BROKEN", message: error.message };
+      return drafts.map((draft) => "prepared" in draft ? broken : draft);
+    }
+    const journalledUs = this.desk.options.clock.monotonicUs();
+    for (const draft of ready) this.release(draft, journalledUs);
+    return drafts.map((draft) => "prepared" in draft ? null : draft);
+  }
+
+  /** Signed and ready to be written down, or why not. */
+  private draft(intent: SubmitIntent): Draft | Refused {
+    const { clock } = this.desk.options;
     const takenUs = clock.monotonicUs();
     const takenAt = clock.now();
     if (takenAt - intent.bornAt > intent.maxAge) {
       return { code: "INTENT_EXPIRED", message: `intent is ${takenAt - intent.bornAt} ms old` };
     }
-    let prepared: Prepared;
     try {
-      prepared = this.prepareOrder(intent, takenAt);
+      const prepared = this.prepareOrder(intent, takenAt);
+      return { intent, prepared, takenUs, takenAt, signedUs: clock.monotonicUs() };
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
       return { code: error.code, message: error.message };
     }
-    const signedUs = clock.monotonicUs();
+  }
+
+  /** Its row is on disk: now it may leave. */
+  private release({ intent, prepared, signedUs, takenAt, takenUs }: Draft, journalledUs: number): void {
+    const { options, keeper } = this.desk;
+    const { clock } = options;
     const { hash } = prepared.signed;
-    try {
-      keeper.create({ type: "created", at: takenAt, terms: prepared.terms });
-    } catch (error) {
-      if (!(error instanceof OperationError)) throw error;
-      return { code: "JOURNAL_BROKEN", message: error.message };
-    }
-    const journalledUs = clock.monotonicUs();
     keeper.translator.adoptOrder(intent.orderId, hash);
     // The disk may have taken long: a signal is judged where the bytes leave, not only where it came in.
     if (clock.now() - intent.bornAt > intent.maxAge) {
-      keeper.take({ type: "dropped", at: clock.now(), hash, code: "SIGNAL_STALE_AT_WIRE" });
-      return null;
+      return keeper.take({ type: "dropped", at: clock.now(), hash, code: "SIGNAL_STALE_AT_WIRE" });
     }
     const call = options.entry.submit(prepared.body, { postOnly: intent.postOnly });
-    if (!call.sent) {
-      keeper.take({ type: "dropped", at: clock.now(), hash, code: call.code });
-      return null;
-    }
+    if (!call.sent) return keeper.take({ type: "dropped", at: clock.now(), hash, code: call.code });
     this.submitted++;
     if (prepared.presigned) this.presigned++;
     keeper.take({ type: "sent", at: clock.now(), hash });
     const { orderId, bornAt, orderType: type } = intent;
     const early = { orderId, hash, type, bornAt, takenAt, takenUs, signedUs, journalledUs };
     void this.await(call.reply, prepared, { ...early, presigned: prepared.presigned });
-    return null;
   }
 
   /** Signs a ladder; the older one of the same kind is dropped. Throws ORDER_INVALID, ORDER_VERSION_UNKNOWN. */

@@ -102,6 +102,8 @@ export class Journal {
   private hash: string;
   private synced = true;
   private sinceCheckpoint = 0;
+  /** Inside `appendTogether()`. */
+  private together = false;
   private failure: OperationError | null = null;
   private closed = false;
   private checked: boolean;
@@ -163,7 +165,7 @@ export class Journal {
     const content = { seq: this.seq + 1, t, kind, body: text };
     const row: JournalRow = { ...content, hash: rowHash(this.hash, content) };
     try {
-      this.setSync(isSynced(kind));
+      if (!this.together) this.setSync(isSynced(kind));
       this.insert.run(row.seq, row.t, row.kind, row.body, row.hash);
     } catch (cause) {
       this.failure = journalError("append to the journal", this.path, cause);
@@ -172,8 +174,38 @@ export class Journal {
     this.seq = row.seq;
     this.hash = row.hash;
     this.sinceCheckpoint++;
-    if (this.sinceCheckpoint >= (isSynced(kind) ? CHECKPOINT_ROWS_MAX : CHECKPOINT_ROWS)) this.checkpoint();
+    if (!this.together && this.sinceCheckpoint >= (isSynced(kind) ? CHECKPOINT_ROWS_MAX : CHECKPOINT_ROWS)) {
+      this.checkpoint();
+    }
     return row;
+  }
+
+  /**
+   * Everything that `work` appends is one write: on disk, all of it, when this returns, for the price of one sync. When it
+   * fails none of it is, and the journal takes nothing more, because its callers have moved on in memory. Throws as `append()`,
+   * and what `work` throws.
+   */
+  appendTogether(work: () => void): void {
+    if (this.failure !== null) throw this.failure;
+    invariant(!this.together, "one write at a time");
+    try {
+      this.setSync(true);
+      this.db.exec("BEGIN IMMEDIATE");
+      this.together = true;
+      work();
+      this.db.exec("COMMIT");
+    } catch (cause) {
+      this.failure ??= journalError("append to the journal", this.path, cause);
+      try {
+        this.db.exec("ROLLBACK");
+      } catch {
+        // A commit that failed has ended the transaction itself.
+      }
+      throw cause instanceof OperationError ? cause : this.failure;
+    } finally {
+      this.together = false;
+    }
+    if (this.sinceCheckpoint >= CHECKPOINT_ROWS_MAX) this.checkpoint();
   }
 
   private setSync(full: boolean): void {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { OperationError } from "../../../core/errors.ts";
 import type { OrderDoneEvent, OrderRejectedEvent } from "../../../core/events.ts";
 import type { Ms, Price, Shares, Usdc } from "../../../core/units.ts";
 import { withFolder } from "../journal/journals.ts";
@@ -249,6 +250,58 @@ Deno.test("an order that grew old while its row was written is dropped at the wi
     assert.ok(!venue.log.includes("submit"));
     assert.equal(gateway.stats.submitted, 0);
     return Promise.resolve();
+  });
+});
+
+Deno.test("orders of one step share one write: every row is there before the first byte leaves, cancels go at once", async () => {
+  await withGateway(async ({ venue, gateway, account, journal }) => {
+    const open = resting(venue);
+    gateway.submit(open, venue.clock.now());
+    await settle(3);
+    const before = journal.lastSeq;
+    const rowsAtSubmit: number[] = [];
+    const submit = venue.entry.submit.bind(venue.entry);
+    (venue.entry as { submit: typeof submit }).submit = (body, options) => {
+      rowsAtSubmit.push([...journal.rows()].slice(before).filter(({ kind }) => kind === "intent").length);
+      return submit(body, options);
+    };
+    let writes = 0;
+    const together = journal.appendTogether.bind(journal);
+    journal.appendTogether = (work) => {
+      writes++;
+      together(work);
+    };
+    const orders = [intent(venue), intent(venue, { conditionId: "0xother" }), intent(venue), intent(venue)];
+    const cancel = { type: "cancel", orderId: open.orderId, bornAt: venue.clock.now() } as const;
+    gateway.submitAll!([orders[0]!, cancel, ...orders.slice(1)], venue.clock.now());
+    await settle(3);
+    assert.equal(writes, 1);
+    assert.deepEqual(rowsAtSubmit, [3, 3, 3]);
+    assert.equal(gateway.stats.submitted, 4);
+    assert.deepEqual(gateway.stats.refused, { MARKET_UNKNOWN: 1 });
+    assert.equal(gateway.stats.cancelsAsked, 1);
+    assert.equal((account.ends.get(orders[1]!.orderId) as OrderRejectedEvent).code, "MARKET_UNKNOWN");
+  });
+});
+
+Deno.test("when the write of several orders fails, none of them leaves and none is in the journal", async () => {
+  await withGateway(async ({ venue, gateway, account, journal }) => {
+    const before = journal.lastSeq;
+    const append = journal.append.bind(journal);
+    let left = 1;
+    journal.append = (kind, body, t) => {
+      if (kind === "intent" && left-- === 0) throw new OperationError({ code: "DISK_FULL", message: "full" });
+      return append(kind, body, t);
+    };
+    const orders = [intent(venue), intent(venue)];
+    gateway.submitAll!(orders, venue.clock.now());
+    await settle(3);
+    for (const { orderId } of orders) {
+      assert.equal((account.ends.get(orderId) as OrderRejectedEvent).code, "JOURNAL_BROKEN");
+    }
+    assert.ok(!venue.log.includes("submit"));
+    assert.equal(gateway.state, "broken");
+    assert.equal([...journal.rows()].length, before);
   });
 });
 
