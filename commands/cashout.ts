@@ -150,6 +150,11 @@ async function carryOn(
     endRun(desk, run.id, { paid: microText(report.paid), data: result.data, exit: result.exit ?? 0 });
     return result;
   } catch (error) {
+    if (desk.ctx.signal.aborted) {
+      const message =
+        "The cash-out has not ended. Run the same command again: it goes on and pays nothing twice.";
+      desk.ctx.warn({ code: "CASHOUT_OPEN", message });
+    }
     if (desk.ctx.signal.aborted || !(error instanceof OperationError)) throw error;
     const operations = desk.journal.operationsOf(run.id);
     const isOpen = operations.some(({ fate, payment }) =>
@@ -201,7 +206,11 @@ async function cashout(
           "This very cash-out ended a moment ago; its result is shown and nothing was paid. --again pays again.",
       });
       const { data, exit } = ended.ended?.result as { data: Record<string, unknown>; exit: 0 | 5 };
-      return { data: { ...data, repeated: true }, text: stepsTable(stepsData(desk, ended), ctx.color), exit };
+      return {
+        data: { ...data, paid: ended.ended?.result["paid"], repeated: true },
+        text: stepsTable(stepsData(desk, ended), ctx.color),
+        exit,
+      };
     }
     await checkContract(desk, wish.to, options["contract"] === true);
     if (options["dryRun"] === true) return await dryRun(desk, wish);

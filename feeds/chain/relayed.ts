@@ -4,7 +4,7 @@
  */
 import { id as topicOf } from "ethers";
 import { OperationError } from "../../core/errors.ts";
-import { hubNonceCall, PUSD, RELAY_HUB, walletNonceCall } from "./contracts.ts";
+import { type Call, hubNonceCall, PUSD, RELAY_HUB, walletNonceCall } from "./contracts.ts";
 import {
   findReceipt,
   isDeep,
@@ -18,7 +18,7 @@ import {
 import { landingOf, type Wanted } from "./eoa.ts";
 import type { Fate, Landing, Operation, RelayIntent } from "./money_journal.ts";
 import { findPayment, landingSeen, transferTopics } from "./proof.ts";
-import { readBatch } from "./reads.ts";
+import { readAgreed, readBatch, type Snapshot } from "./reads.ts";
 import { type RelayAction, type RelayerClient, relayTypeOf, signRelay } from "./relayer.ts";
 import { relayRefusal } from "./words.ts";
 
@@ -38,12 +38,26 @@ const clientOf = (desk: SendDesk): RelayerClient => {
 };
 
 /** The wallet's counter on the chain and the time of the block. */
-async function counterOf(desk: SendDesk): Promise<{ readonly nonce: bigint; readonly timestampS: number }> {
+async function counterOf(
+  desk: SendDesk,
+  read: (calls: readonly Call[]) => Promise<Snapshot> = (calls) => readBatch(desk.rpc, calls),
+): Promise<{ readonly nonce: bigint; readonly timestampS: number }> {
   const { account } = desk;
   const call = relayTypeOf(account) === "PROXY" ? hubNonceCall(account.key) : walletNonceCall(account.funder);
-  const { timestampS, values } = await readBatch(desk.rpc, [call]);
+  const { timestampS, values } = await read([call]);
   // A wallet that is not deployed has made no batch.
   return { nonce: values[0] ?? 0n, timestampS };
+}
+
+/**
+ * The counter as all endpoints agree on it (throws RPC_DISAGREE where they do not): asked before a batch counts as one that cannot land any
+ * more, for then another may be signed.
+ */
+async function agreedCounter(desk: SendDesk): ReturnType<typeof counterOf> {
+  return await counterOf(
+    desk,
+    (calls) => readAgreed(desk.rpc, calls, { minBlock: 0, wait: () => pause(desk, 0) }),
+  );
 }
 
 /** Signs a batch and writes it to the journal; nothing is sent. Throws RPC_*, HttpError. */
@@ -207,6 +221,8 @@ async function numberUsed(desk: SendDesk, op: Operation, watch: Watch): Promise<
   if (watch.usedRounds < LOG_ROUNDS) return null;
   const seen = await findPayment(desk.rpc, desk.journal, desk.account.funder, op);
   if (seen !== null) return giveFate(desk, op.id, "landed", "", landingSeen(seen));
+  const { nonce } = await agreedCounter(desk);
+  if (nonce <= BigInt(op.intent.nonce)) return null;
   return giveFate(desk, op.id, "void", "its number is used; what it did is read from the chain");
 }
 
@@ -225,7 +241,11 @@ async function look(
     return await numberUsed(desk, op, watch);
   }
   watch.usedRounds = 0;
-  if (intent.deadlineS !== null && timestampS > intent.deadlineS + DEADLINE_MARGIN_S) {
+  const isLate = (seconds: number) =>
+    intent.deadlineS !== null && seconds > intent.deadlineS + DEADLINE_MARGIN_S;
+  if (isLate(timestampS)) {
+    const agreed = await agreedCounter(desk);
+    if (agreed.nonce > BigInt(intent.nonce) || !isLate(agreed.timestampS)) return null;
     return giveFate(desk, op.id, "void", "its deadline has passed and the wallet's counter has not moved");
   }
   const state = watch.action?.state;

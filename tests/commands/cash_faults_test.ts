@@ -210,6 +210,14 @@ Deno.test("relayer: blocked and failing for good end in words; a stalled action 
     const failed = await stage.cash(PUSD);
     assert.equal(codeOf(failed), "TX_PENDING", failed.out);
     assert.equal(await stage.pusd(FRIEND), 0n);
+    // The relayer keeps the stalled action for good; once its deadline is over it cannot land, and the next may be signed.
+    stage.advance(700_000);
+    await stage.blocks(1);
+    const later = await stage.cash(PUSD);
+    assert.equal(codeOf(later), "RELAYER_BUSY", later.out);
+    const states = (later.envelope?.error?.details["steps"] as Loose[]).map(({ state }) => state);
+    assert.deepEqual(states, ["void", "dormant"]);
+    assert.equal(await stage.pusd(FRIEND), 0n);
   });
 });
 
