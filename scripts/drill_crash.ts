@@ -4,12 +4,9 @@
  * books. Exit 1 when an order was lost or doubled, a ledger differs, or something stayed open. docs/drills.md reads the table.
  */
 import { table } from "../commands/output.ts";
-import { startVenue } from "../fixtures/venue/venue.ts";
-import { JournalReader } from "./drill/journal_reader.ts";
-import { isWhole, Lane, type RunOutcome } from "./drill/crash_lane.ts";
+import { runCrashDrill } from "./drill/crash_drill.ts";
+import { isWhole, type RunOutcome } from "./drill/crash_lane.ts";
 import { CRASH_KINDS, type CrashPlan, planOf } from "./drill/crash_plan.ts";
-
-const START_MS = Date.UTC(2026, 10, 21, 9, 30);
 
 interface Options {
   readonly runs: number;
@@ -71,6 +68,7 @@ function figures(kind: string, rows: readonly RunOutcome[]) {
     ledger: sum(rows, (row) => row.differences.ledger.length + row.differences.journal.length),
     leftOpen: sum(rows, (row) => row.differences.open.length),
     heartLost: sum(rows, (row) => row.heartLost),
+    refusedStarts: sum(rows, (row) => row.refusedStarts),
     failed: rows.filter((row) => !isWhole(row)).length,
   };
 }
@@ -90,6 +88,7 @@ const HEAD = [
   "ledger",
   "left open",
   "heart lost",
+  "starts refused",
   "failed",
 ];
 
@@ -106,36 +105,21 @@ function print(rows: readonly RunOutcome[]): void {
 
 async function main(): Promise<number> {
   const options = readOptions(Deno.args);
-  const { runs, seed, speed, only } = options;
-  const venue = await startVenue({ seed, speed, startMs: START_MS, assets: ["btc"], historyHours: 1 });
-  const folder = await Deno.makeTempDir({ prefix: "poly-edge-drill-" });
-  const journals = new JournalReader();
+  const { runs, seed, lanes, speed, only } = options;
   const plans: CrashPlan[] = [];
   for (let run = 1; plans.length < runs; run++) {
     const plan = planOf(seed, run);
     if (only === null || plan.kind === only) plans.push(plan);
   }
   const began = performance.now();
-  const outcomes: RunOutcome[] = [];
-  const broken: string[] = [];
-  const lanes = Array.from({ length: Math.min(options.lanes, runs) }, async (_, lane) => {
-    const own = plans.filter((_plan, i) => i % options.lanes === lane);
-    const at = `${folder}/${lane}`;
-    await Deno.mkdir(at);
-    try {
-      await new Lane({ venue, seed, speed, lane, folder: at, journals }).run(own, (outcome) => {
-        outcomes.push(outcome);
-        const { run, kind, differences } = outcome;
-        const what = isWhole(outcome) ? "whole" : JSON.stringify(differences);
-        console.error(`${outcomes.length}/${runs} run ${run} ${kind}: ${what}`);
-      });
-    } catch (error) {
-      broken.push(`lane ${lane}: ${error instanceof Error ? error.stack ?? error.message : String(error)}`);
-    }
-  });
-  await Promise.all(lanes);
-  journals.close();
-  await venue.close();
+  const { outcomes, broken, folder } = await runCrashDrill(
+    { plans, seed, lanes, speed },
+    (outcome, count) => {
+      const { run, kind, differences } = outcome;
+      const what = isWhole(outcome) ? "whole" : JSON.stringify(differences);
+      console.error(`${count}/${runs} run ${run} ${kind}: ${what}`);
+    },
+  );
   const seconds = Math.round((performance.now() - began) / 100) / 10;
   const failed = outcomes.filter((one) => !isWhole(one));
   const ok = failed.length === 0 && broken.length === 0 && outcomes.length === runs;
@@ -147,7 +131,7 @@ async function main(): Promise<number> {
     for (const { run, differences } of failed) console.log(`run ${run}: ${JSON.stringify(differences)}`);
     for (const text of broken) console.log(text);
     console.log(
-      `${outcomes.length} of ${runs} runs, ${failed.length} failed, seed ${seed}, ${options.lanes} wallets, ` +
+      `${outcomes.length} of ${runs} runs, ${failed.length} failed, seed ${seed}, ${lanes} wallets, ` +
         `${speed} venue seconds a second, ${seconds} s`,
     );
   }

@@ -12,6 +12,7 @@ maxPositionPerMarketUsdc = "500"
 maxTotalExposureUsdc = "2000"
 `;
 const FIRST_ORDER_WITHIN_MS = 60_000;
+const MAX_ATTEMPTS = 10;
 
 export interface CliOptions {
   readonly port: number;
@@ -54,12 +55,16 @@ export class CommandLine {
       },
       stdin: "null",
     });
-    const { code, stdout, stderr } = await doctor.output();
-    if (code !== 0) {
+    for (let attempt = 1;; attempt++) {
+      const { code, stdout, stderr } = await doctor.output();
+      if (code === 0) return new CommandLine(options);
       const text = new TextDecoder();
-      throw new Error(`doctor ended with ${code}: ${text.decode(stdout)} ${text.decode(stderr)}`);
+      const said = `${text.decode(stdout)} ${text.decode(stderr)}`;
+      // Deadlines of the wall, on a machine that has no time.
+      if (attempt >= MAX_ATTEMPTS || !said.includes("VENUE_UNREACHABLE")) {
+        throw new Error(`doctor ended with ${code}: ${said}`);
+      }
     }
-    return new CommandLine(options);
   }
 
   /**
@@ -67,6 +72,17 @@ export class CommandLine {
    * never came is killed all the same.
    */
   async killAfterFirstOrder(plan: CrashPlan, seen: () => number, seed: number): Promise<boolean> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await this.once(plan, seen, seed);
+      } catch (error) {
+        // A machine too busy for the venue's speed: it refused to trade, as it should.
+        if (attempt >= MAX_ATTEMPTS || !String(error).includes("RECONCILE_INCOMPLETE")) throw error;
+      }
+    }
+  }
+
+  private async once(plan: CrashPlan, seen: () => number, seed: number): Promise<boolean> {
     const child = spawn(this.options, [
       ...["trade", "--live", "--yes", "--strategy", "random", "--seed", String(seed + plan.run)],
       ...["--set", "risk.maxSignalAgeMs=10000", "--set", "risk.maxConsecutiveLosses=1000"],

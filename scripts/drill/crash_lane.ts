@@ -19,7 +19,10 @@ import type { TraderSays, TraderSpec } from "./trader.ts";
 
 /** 10,000 pUSD, as the venue's own test accounts. */
 const OPENING = 10_000_000_000;
-const START_WITHIN_MS = 60_000;
+const START_WITHIN_MS = 120_000;
+const MAX_REFUSED_STARTS = 10;
+/** Of RECONCILE_INCOMPLETE. */
+const SNAPSHOT_REFUSED = "Cannot take the venue's snapshot";
 const SETTLE_WITHIN_MS = 90_000;
 /** A trade that fails changes the provisional ledger between the trader's word and our look. */
 const FAILURE_NEWS_MS = 5_000;
@@ -52,6 +55,8 @@ export interface RunOutcome {
   readonly orders: number;
   readonly trades: number;
   readonly startMs: number;
+  /** Starts that refused to trade because the venue's answers came too late. */
+  readonly refusedStarts: number;
   /** Times the heart was not heard while it started: a machine too busy for the speed, not a difference. */
   readonly heartLost: number;
   readonly differences: Differences;
@@ -117,8 +122,7 @@ export class Lane {
     const began = performance.now();
     // A crash at the start belongs to a start of its own, see `crash`.
     const plan = next === null || next.phase === "start" ? null : next;
-    const child = this.spawn(plan, next?.run ?? -1);
-    const started = await child.heard("started", START_WITHIN_MS);
+    const { child, started, refusedStarts } = await this.start(plan, next?.run ?? -1);
     const startMs = performance.now() - began;
     const { venue } = this.options;
     const { state } = venue.exchange;
@@ -146,10 +150,24 @@ export class Lane {
         orders: compared.orders,
         trades: compared.trades,
         startMs: Math.round(startMs),
+        refusedStarts,
         heartLost: settled.alarms.length - alarms.length,
         differences,
       },
     };
+  }
+
+  /** Starts until it may trade: a start that cannot take the venue's snapshot in time refuses, and is made again. */
+  private async start(plan: CrashPlan | null, run: number) {
+    for (let refusedStarts = 0;; refusedStarts++) {
+      const child = this.spawn(plan, run);
+      try {
+        return { child, started: await child.heard("started", START_WITHIN_MS), refusedStarts };
+      } catch (error) {
+        if (refusedStarts >= MAX_REFUSED_STARTS || !String(error).includes(SNAPSHOT_REFUSED)) throw error;
+        await child.ended;
+      }
+    }
   }
 
   private recentFailure(): boolean {
