@@ -1,15 +1,18 @@
 /**
- * `deno task learn:proof [FILE]`: does the learner learn? Five seeds against an oracle on a synthetic market whose books
- * trail the truth, five on one whose books do not, and the seeds' collapse and recovery. Prints tables as they come and
- * writes everything to FILE (JSON, default `learn-proof.json`).
+ * `deno task learn:proof [FILE [PART...]]`: does the learner learn? Parts: `lag` (five seeds against an oracle on a
+ * synthetic market whose books trail the truth), `none` (five on one whose books do not), `collapse` (the seeds' collapse
+ * and recovery, five seeds). Prints figures as they come and writes them to FILE (JSON, default `learn-proof.json`), and
+ * the curves of the collapse beside it (`.svg`).
  */
 import { seededRandom } from "../core/random.ts";
 import { bootstrapWindows } from "../core/stats/bootstrap.ts";
 import type { JudgedWindow } from "../commands/training/judge.ts";
+import { phasesSvg } from "../commands/training/phases_svg.ts";
 import {
   collapseAndRecovery,
   judgeOracle,
   meanPnl,
+  type PhasePoint,
   proofMarket,
   proofSettings,
   trainAndJudge,
@@ -17,7 +20,7 @@ import {
 } from "../commands/training/proof.ts";
 
 const SEEDS = [1, 2, 3, 4, 5];
-const LAGS_MS = [15_000, 0];
+const LAGS_MS = { lag: 15_000, none: 0 } as const;
 const STEPS = 163_840;
 /** Market on which the oracle's thresholds are chosen; nobody is judged there. */
 const TUNE_SEED = 99;
@@ -40,13 +43,16 @@ const interval = (windows: readonly JudgedWindow[], seed: number): readonly [num
 };
 
 const file = Deno.args[0] ?? "learn-proof.json";
+const parts = Deno.args.length > 1 ? Deno.args.slice(1) : ["lag", "none", "collapse"];
 const rows: Row[] = [];
-const phases: Record<string, unknown> = {};
+const phases: Record<string, readonly PhasePoint[]> = {};
 const oracles: Record<string, unknown> = {};
 const save = () =>
   Deno.writeTextFileSync(file, JSON.stringify({ steps: STEPS, oracles, rows, phases }, null, 1));
 
-for (const lagMs of LAGS_MS) {
+for (const part of ["lag", "none"] as const) {
+  if (!parts.includes(part)) continue;
+  const lagMs = LAGS_MS[part];
   const oracle = tuneOracle(proofSettings(proofMarket(lagMs, TUNE_SEED), TUNE_SEED, STEPS), TUNE_SEED, lagMs);
   oracles[lagMs] = oracle;
   console.log(`lag ${lagMs} ms: oracle ${JSON.stringify(oracle)}`);
@@ -72,10 +78,13 @@ for (const lagMs of LAGS_MS) {
     );
   }
 }
-for (const seed of SEEDS) {
+for (const seed of parts.includes("collapse") ? SEEDS : []) {
   const points = collapseAndRecovery(seed);
   phases[seed] = points;
   save();
   const at = (update: number) => points.find((point) => point.update === update)!.entropy.toFixed(3);
   console.log(`collapse seed ${seed}: entropy ${[1, 12, 24, 36, 37, 48, 60, 72].map(at).join(" ")}`);
+}
+if (parts.includes("collapse")) {
+  Deno.writeTextFileSync(file.replace(/\.json$/, "") + ".svg", phasesSvg(phases));
 }

@@ -1,4 +1,5 @@
 /** From settings to the rows of an environment and to the chapters that a model is judged on. */
+import { OperationError } from "../../core/errors.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { observationSize } from "../../models/env/observation.ts";
 import type { Chapter, RowOptions } from "../../models/env/market_row.ts";
@@ -37,6 +38,16 @@ function chapters(settings: TrainSettings, tapes: readonly TapeEvents[], row: nu
     return (chapter: number): Chapter => syntheticChapter(source.market, "train", row, chapter);
   }
   const split = splitWindows(tapes, source.judgeShare);
+  if (split.train.size === 0) {
+    throw new OperationError({
+      code: "TRAIN_NO_WINDOWS",
+      message: `Cannot train on ${
+        source.names.join(", ")
+      }: no window is left beside those kept back for judging`,
+      hint: "Give more tapes, or a smaller --judge-share.",
+      exit: 2,
+    });
+  }
   return (chapter: number): Chapter => tapeChapter(tapes, split, { row, rows, chapter });
 }
 

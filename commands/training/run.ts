@@ -9,6 +9,7 @@ import type { VectorEnv } from "../../models/ppo/env.ts";
 import type { PpoModel } from "../../models/ppo/model.ts";
 import { ppoPolicy } from "../../models/ppo/policy.ts";
 import { Trainer } from "../../models/ppo/trainer.ts";
+import { commandOf } from "./command_line.ts";
 import {
   type Checkpoint,
   CHECKPOINT_NAME,
@@ -183,9 +184,7 @@ function modelFile(job: TrainingJob, model: PpoModel, verdict: Verdict | null): 
     name: job.name.replace(/[^A-Za-z0-9_.-]/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 64) || "model",
     decideEveryMs: settings.decideEveryMs,
     provenance: {
-      source: source.kind === "synthetic"
-        ? "train on the synthetic market"
-        : `train on ${source.names.length} tapes`,
+      source: commandOf(settings, job.steps).slice(0, 500),
       trainingDataHash: createHash("sha256").update(data).digest("hex"),
       codeVersion: VERSION,
       seed: settings.seed,

@@ -7,6 +7,7 @@ import { loadTape, splitWindows, tapeChapter } from "../../commands/training/tap
 import type { TrainSettings } from "../../commands/training/settings.ts";
 import { seededRandom } from "../../core/random.ts";
 import { MarketEnv } from "../../models/env/market_env.ts";
+import { openModelFile } from "../../models/file/open.ts";
 import { type EnvStep, newEnvStep, type VectorEnv } from "../../models/ppo/env.ts";
 import { poly, ROOT } from "../cli/harness.ts";
 import { withFolder, writeFolder } from "../feeds/tape/recordings.ts";
@@ -85,12 +86,21 @@ Deno.test("a training killed with SIGKILL goes on from its checkpoint and ends w
     const state = async (folder: string) =>
       JSON.parse(await Deno.readTextFile(join(folder, "checkpoint.json"))).snapshot;
     assert.deepEqual(await state(killed), await state(whole));
+    // The file opens as any model does, and says how to make it again and how it did on what it never saw.
+    const { card, policy, close } = await openModelFile(await model(whole));
+    close();
+    assert.equal(policy().decideEveryMs, 5_000);
+    assert.match(
+      card.provenance.source,
+      /^poly-edge train --asset btc --duration 5m --lag 10000ms .*--seed 1$/,
+    );
+    assert.deepEqual([card.walkForward?.windows, card.walkForward?.edgeProven], [3, false]);
   });
 });
 
-/** Looks for a file every few milliseconds, at most a minute. */
+/** Looks for a file every few milliseconds, at most three minutes. */
 async function* watchUntil(folder: string, name: string): AsyncGenerator<boolean> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 180_000;
   while (performance.now() < deadline) {
     const found = await Deno.stat(join(folder, name)).then(() => true, () => false);
     if (found) return yield true;
@@ -128,6 +138,11 @@ Deno.test("a tape's last windows are never an episode, and rows share the others
     const split = splitWindows([tape], 0.34);
     assert.deepEqual([split.train.size, split.judge.size], [3, 2], "one window at the border is in neither");
     const ends = new Map(tape.windows.map(({ conditionId, endMs }) => [conditionId, endMs]));
+    const none = await poly([
+      ...["train", "--tape", join(root, "tapes", "quotes"), "--judge-share", "0.9", "--rows", "1"],
+      ...["--out", join(root, "run"), "--workers", "1", "--json"],
+    ]);
+    assert.deepEqual([none.code, none.envelope?.error?.code], [2, "TRAIN_NO_WINDOWS"]);
     const latest = Math.max(...[...split.train].map((id) => ends.get(id)!));
     assert.ok([...split.judge].every((id) => ends.get(id)! > latest));
     const seen = new Map<string, number>();
