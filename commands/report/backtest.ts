@@ -44,7 +44,7 @@ function header(model: BacktestReport): Html {
     ])
   }${
     tiles([
-      { label: "Strategies", value: count(model.strategies.length) },
+      { label: "Strategies", value: count(model.strategies.filter((one) => one.claims !== null).length) },
       { label: "Windows", value: count(windows), sub: `in ${count(model.tapes.length)} recordings` },
       { label: "Events", value: count(model.events) },
       {
@@ -79,8 +79,9 @@ function strategyTable(model: BacktestReport): Html {
           : `${decimal(strategy.claims.sharpeCi95[0], 3)} to ${decimal(strategy.claims.sharpeCi95[1], 3)}`
       }</span>`,
       money(p.maxDrawdown),
-      percent(p.best20ShareOfProfit, 0),
-      toned(signedMoney(p.pnlWithoutBest20), tone(p.pnlWithoutBest20)),
+      markup`${percent(p.best20ShareOfProfit, 0)}<br><span class="dim">${
+        signedMoney(p.pnlWithoutBest20)
+      }</span>`,
     ];
   });
   return table(
@@ -95,7 +96,6 @@ function strategyTable(model: BacktestReport): Html {
       num("Sharpe (95 % interval)"),
       num("Max drawdown"),
       num("Best 20 trades"),
-      num("PnL without"),
     ],
     rows,
     "No strategy was run.",
@@ -109,7 +109,7 @@ function resultsSection(model: BacktestReport): Section {
     title: "Results",
     content: markup`${
       lead(
-        `Money in pUSD. Sharpe is mean over standard deviation of the settlements' results (windows that end together are one), not annualised. "Best 20 trades" is their share of the gross profit, "PnL without" what is left without them. Basis: ${
+        `Money in pUSD. Sharpe is mean over standard deviation of the settlements' results (windows that end together are one), not annualised. "Best 20 trades" is their share of the gross profit, and below it what is left without them. Basis: ${
           bases.join("; ")
         }.`,
       )

@@ -11,15 +11,15 @@ export function goSection(model: BacktestReport): Section {
     markup`<h3>${strategy.name}: ${go.go ? "go" : "no-go"}</h3>${
       table(
         [
+          { label: "State", kind: "plain" },
           { label: "Criterion", kind: "plain" },
           { label: "Required", kind: "plain" },
-          { label: "State", kind: "plain" },
           { label: "Value", kind: "text" },
         ],
         go.criteria.map(({ name, required, value, state }) => [
+          toned(state, TONES[state]),
           name,
           required,
-          toned(state, TONES[state]),
           value,
         ]),
         "No criterion was looked at.",
