@@ -230,6 +230,7 @@ Deno.test("secrets are shown only as set or unset, and a proxy password not at a
     POLY_API_SECRET: "set",
     POLY_API_PASSPHRASE: "unset",
     POLY_EDGE_PASSPHRASE: "unset",
+    POLY_RELAYER_KEY: "unset",
   });
   for (const hidden of [secret.slice(2), "c2VjcmV0LXZhbHVl", "hunter22"]) {
     assert.ok(!ran.out.includes(hidden), hidden);

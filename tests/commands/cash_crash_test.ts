@@ -74,3 +74,30 @@ for (const [key, who, places] of PLACES) {
     }
   });
 }
+
+Deno.test("a cut-off cash-out stands in the way of another, until it has ended or is abandoned", async () => {
+  await withCash({}, async (stage) => {
+    const { cash, funder, pusd, usdce } = stage;
+    const other = ARGV.map((word) => word === "250" ? "30" : word);
+    // Its payment is signed and on disk, and was not sent.
+    await dyingAt(7, "after", () => cash(ARGV));
+    for (const argv of [other, ["unwrap", "--all", "--yes", "--json"]]) {
+      const refused = await cash(argv);
+      const code = refused.envelope?.error?.code;
+      assert.deepEqual([refused.code, code], [3, "CASHOUT_UNFINISHED"], refused.out);
+    }
+    const ended = await cash(["cashout", "--abandon", "--json"]);
+    assert.equal(ended.code, 0, ended.out + ended.err);
+    const [{ paid }] = (ended.envelope?.data as Loose).abandoned;
+    const there = await usdce(FRIEND);
+    assert.equal(
+      BigInt(String(paid).replace(".", "")),
+      there,
+      "what it had signed is settled, not forgotten",
+    );
+    const next = await cash(other);
+    assert.equal(next.code, 0, next.out + next.err);
+    assert.equal(await usdce(FRIEND), there + 30_000_000n);
+    assert.equal(await pusd(funder), 10_000_000_000n - there - 30_000_000n);
+  });
+});
