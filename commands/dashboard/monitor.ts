@@ -58,13 +58,13 @@ export class Monitor implements StateSource, MetricSource, SessionWatch {
         );
         monitor.observer.onLatency = (seconds) =>
           made.observeLatency(monitor.watched?.info.strategy ?? "", seconds);
-        const server = await serveMetrics(made.text, made.contentType, { ...options, address });
+        const server = serveMetrics(made.text, made.contentType, { ...options, address });
         monitor.metricsServer = server;
         monitor.announce("metrics", `${server.url}metrics`, server.port);
       }
       if (dashboard !== "" && parts.session) {
         const address = parseAddress(dashboard, "--dashboard", expose);
-        monitor.pageServer = await serveDashboard(monitor, { ...options, address });
+        monitor.pageServer = serveDashboard(monitor, { ...options, address });
         monitor.announce("dashboard", monitor.pageServer.url, monitor.pageServer.port);
         monitor.followTraining();
       }

@@ -58,7 +58,7 @@ const guard = (options: ServeOptions): MiddlewareHandler => async (c, next) => {
 };
 
 /** Throws LISTEN_FAILED. */
-async function listen(app: Hono, options: ServeOptions): Promise<RunningServer> {
+function listen(app: Hono, options: ServeOptions): RunningServer {
   app.onError((error, c) => {
     options.onFault(error);
     return c.text("A fault of poly-edge itself.\n", 500, HEADERS);
@@ -104,7 +104,7 @@ export function serveMetrics(
   metrics: () => Promise<string>,
   contentType: string,
   options: ServeOptions,
-): Promise<RunningServer> {
+): RunningServer {
   const app = new Hono();
   app.use(guard(options));
   app.get("/metrics", async (c) => c.body(await metrics(), 200, { "content-type": contentType }));
@@ -119,11 +119,11 @@ export interface DashboardServer extends RunningServer {
 }
 
 /** Serves the page for `source`. State is only built while somebody looks. Throws LISTEN_FAILED. */
-export async function serveDashboard(
+export function serveDashboard(
   source: StateSource,
   options: ServeOptions,
   now: () => number = () => performance.now(),
-): Promise<DashboardServer> {
+): DashboardServer {
   const hub = new EventHub({ now });
   const look = looker(source, now);
   const app = new Hono();
@@ -149,7 +149,7 @@ export async function serveDashboard(
     if (withCharts) chartsAt = now();
     for (const event of events(look, withCharts)) hub.send(...event);
   };
-  const server = await listen(app, options);
+  const server = listen(app, options);
   const timer = setInterval(tick, STATE_EVERY_MS);
   return {
     ...server,

@@ -111,7 +111,7 @@ export async function showSession(
   const source = new FolderSource(player, log);
   const onFault = (error: unknown) =>
     ctx.log.error("a look at the session failed", { message: String(error) });
-  const server = await serveDashboard(source, { address, expose, hosts, onFault });
+  const server = serveDashboard(source, { address, expose, hosts, onFault });
   let played = 0;
   try {
     onListen(server.url, server.port);

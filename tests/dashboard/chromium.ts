@@ -96,6 +96,9 @@ export class Page {
   async open(url: string, view: View): Promise<void> {
     await this.resize(view);
     await this.call("Page.navigate", { url });
+    await this.until(
+      `location.href.startsWith(${JSON.stringify(url)}) && document.readyState === "complete"`,
+    );
   }
 
   async resize({ width, height, dark, mobile }: View): Promise<void> {
@@ -123,7 +126,7 @@ export class Page {
   /** Waits, watched by the browser's own frames, until `expression` holds. */
   async until(expression: string, withinMs = 10_000): Promise<void> {
     const held = await this.evaluate<boolean>(
-      `new Promise((done) => { const end = performance.now() + ${withinMs}; const look = () => { if (${expression}) done(true); ` +
+      `new Promise((done) => { const end = performance.now() + ${withinMs}; const holds = () => { try { return ${expression}; } catch { return false; } }; const look = () => { if (holds()) done(true); ` +
         `else if (performance.now() > end) done(false); else setTimeout(look, 20); }; look(); })`,
     );
     if (!held) throw new Error(`not within ${withinMs} ms: ${expression}`);
