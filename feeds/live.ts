@@ -69,6 +69,8 @@ export interface LiveFeeds {
   strikeOf(conditionId: string): StrikeState;
   /** Reads a token's book again over REST, when ours is suspect. Emits a `book` event unless the socket was faster. */
   resync(token: string): void;
+  /** An order was handed to the runtime: frames that come now wait, so that its bytes leave first. */
+  endTurn(): void;
   /** Closes every socket and waits for what is under way. */
   close(): Promise<void>;
   /** Resolves after `close()` (or the signal); rejects with what `onEvents` threw. */
@@ -207,6 +209,10 @@ class Live implements LiveFeeds {
 
   resync(token: string): void {
     this.resyncs.request(token);
+  }
+
+  endTurn(): void {
+    this.inbox.endTurn();
   }
 
   close(): Promise<void> {

@@ -92,7 +92,8 @@ async function runOn(
   let receivedUs = NaN;
   let handledUs = NaN;
   // The feeds outlive the stop for a moment, so that answers under way still find a clock.
-  const feeds = await openLive({
+  let opened: LiveFeeds | null = null;
+  const feeds = opened = await openLive({
     ...feedOptionsOf(ctx.config),
     profile,
     clock,
@@ -107,7 +108,9 @@ async function runOn(
       handledUs = clock.monotonicUs();
     },
     onEvents: (events) => {
+      const { ordersSent } = recorder.engine;
       recorder.frame(events.filter((event) => admission.take(event)), receivedUs, handledUs);
+      if (recorder.engine.ordersSent > ordersSent) opened?.endTurn();
       // Events without a frame of their own (clock, strikes) must not be timed from an old one.
       receivedUs = handledUs = NaN;
     },

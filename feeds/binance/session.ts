@@ -67,6 +67,10 @@ function addressOf(feed: BinanceFeed, context: FeedContext, assets: readonly Ass
 export const isBinanceBook = (text: string): boolean =>
   /^\{"stream":"[a-z0-9]+@(?:depth|bookTicker)/.test(text);
 
+/** Streams whose every frame states all there is: the depth cut to some levels, and the best prices. */
+export const wholeBinanceBook = (text: string): string | null =>
+  /^\{"stream":"([a-z0-9]+@(?:depth\d+|bookTicker)[^"]*)"/.exec(text)?.[1] ?? null;
+
 /** One combined-stream feed. */
 export class BinanceSession {
   private readonly supervisor: Supervisor;
@@ -115,6 +119,7 @@ export class BinanceSession {
       sockets: options.sockets ?? 1,
       inbox: context.inbox,
       isBook: isBinanceBook,
+      wholeBookOf: wholeBinanceBook,
       retryAfter: () => context.retryAfter(url),
     });
   }

@@ -146,7 +146,7 @@ export class Supervisor<F extends string = FeedName> {
   }
 
   private received(slot: Slot, link: Link, data: unknown): void {
-    const { clock, inbox, isBook } = this.options;
+    const { clock, feed, inbox, isBook, wholeBookOf } = this.options;
     const now = clock.now();
     link.lastFrameMs = now;
     const { metrics } = this;
@@ -157,8 +157,10 @@ export class Supervisor<F extends string = FeedName> {
     }
     metrics.bytes += data.length;
     if (inbox === undefined) return this.frame(slot, link, data, now);
+    const stream = wholeBookOf?.(data) ?? null;
     inbox.push({
       book: isBook?.(data) ?? false,
+      ...(stream === null ? {} : { replaces: `${feed} ${stream}` }),
       run: () => this.frame(slot, link, data, now),
       onShed: () => {
         metrics.shed++;

@@ -55,6 +55,8 @@ export interface SupervisorOptions<F extends string = FeedName> {
   readonly inbox?: Inbox;
   /** A frame that may be left out when too many wait. */
   readonly isBook?: (text: string) => boolean;
+  /** The stream of a frame that holds its whole book, so that older frames of it need not be looked at; null for others. */
+  readonly wholeBookOf?: (text: string) => string | null;
   /**
    * Least wall time before silence costs the socket. A venue clock at 15x would otherwise turn a pause of our own
    * process (garbage collection, a busy machine) into a reconnect.

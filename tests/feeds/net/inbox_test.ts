@@ -16,8 +16,9 @@ function rig(options: { budgetUs?: number; maxBooks?: number; maxJobs?: number }
     maxJobs: 6,
     ...options,
   });
-  const push = (name: string, costUs = 60) =>
+  const push = (name: string, costUs = 60, replaces?: string) =>
     inbox.push({
+      ...(replaces === undefined ? {} : { replaces }),
       book: name.startsWith("b"),
       run: () => {
         nowUs += costUs;
@@ -58,6 +59,53 @@ Deno.test("when too many books wait the oldest goes, and nothing but books ever 
   assert.deepEqual(done, ["t0", "t2", "b3", "b4", "b5"]);
 });
 
+Deno.test("a whole book leaves no older one of its stream waiting, and keeps its own place in the order", () => {
+  const { done, inbox, push, shed, turn } = rig({ maxBooks: 10, maxJobs: 100 });
+  push("t0", 500);
+  push("b1", 1, "x");
+  push("b2", 1, "y");
+  push("t3", 1);
+  push("b4", 1, "x");
+  push("b5", 1);
+  push("b6", 1, "x");
+  assert.deepEqual([shed, inbox.waiting], [["b1", "b4"], 4]);
+  turn();
+  assert.deepEqual(done, ["t0", "b2", "t3", "b5", "b6"]);
+  push("t7", 500);
+  push("b8", 1, "x");
+  assert.equal(inbox.shed, 2);
+});
+
+Deno.test("a flood of whole books waits as one frame a stream, however long it lasts", () => {
+  const { done, inbox, push, turn } = rig({ maxBooks: 1000, maxJobs: 10_000 });
+  push("t0", 500);
+  for (let i = 0; i < 20_000; i++) push(`b${i}`, 1, `s${i % 4}`);
+  assert.equal(inbox.waiting, 4);
+  assert.equal(inbox.shed, 19_996);
+  turn();
+  assert.deepEqual(done, ["t0", "b19996", "b19997", "b19998", "b19999"]);
+});
+
+Deno.test("a long queue of frames, most of them replaced, is worked off without losing count", () => {
+  const { done, inbox, push, turn } = rig({ maxBooks: 10_000, maxJobs: 10_000 });
+  push("t0", 500);
+  for (let i = 0; i < 5_000; i++) push(i % 2 === 0 ? `b${i}` : `t${i}`, 1, i % 2 === 0 ? "x" : undefined);
+  assert.equal(inbox.waiting, 2_501);
+  for (let i = 0; i < 200 && inbox.waiting > 0; i++) turn();
+  assert.deepEqual([inbox.waiting, done.length], [0, 2_502]);
+});
+
+Deno.test("after endTurn() what comes waits for the next turn", () => {
+  const { done, inbox, push, turn } = rig();
+  push("t1", 1);
+  inbox.endTurn();
+  push("t2", 1);
+  assert.deepEqual([done, inbox.waiting], [["t1"], 1]);
+  turn();
+  push("t3", 1);
+  assert.deepEqual(done, ["t1", "t2", "t3"]);
+});
+
 Deno.test("without books to leave out, too much waiting holds up the reader", () => {
   const { done, inbox, push } = rig();
   push("t0", 500);
@@ -68,7 +116,11 @@ Deno.test("without books to leave out, too much waiting holds up the reader", ()
 
 Deno.test("whatever comes, nothing but books is lost, nothing is doubled, and order holds", () => {
   const step = fc.oneof(
-    fc.record({ book: fc.boolean(), costUs: fc.integer({ min: 1, max: 300 }) }),
+    fc.record({
+      book: fc.boolean(),
+      costUs: fc.integer({ min: 1, max: 300 }),
+      whole: fc.option(fc.constantFrom("x", "y"), { nil: null }),
+    }),
     fc.constant("turn" as const),
   );
   fc.assert(
@@ -82,8 +134,8 @@ Deno.test("whatever comes, nothing but books is lost, nothing is doubled, and or
         }
         const name = `${one.book ? "b" : "t"}${pushed.length}`;
         pushed.push(name);
-        push(name, one.costUs);
-        assert.ok(inbox.waiting <= 6);
+        push(name, one.costUs, one.book && one.whole !== null ? one.whole : undefined);
+        assert.ok(inbox.waiting >= 0 && inbox.waiting <= 6);
       }
       for (let i = 0; i < 300 && inbox.waiting > 0; i++) turn();
       assert.ok(shed.every((name) => name.startsWith("b")));
