@@ -1,5 +1,4 @@
 /** A backtest: every strategy over every tape, the tapes over the cores, the results in the order of the tapes. */
-import type { Usdc } from "../../core/units.ts";
 import { invariant } from "../../core/errors.ts";
 import type { Manifest } from "../../feeds/tape/format.ts";
 import type { CommandContext } from "../command.ts";
@@ -12,15 +11,15 @@ import {
   type RunResult,
   type Variant,
   variantOptions,
-  type VariantResult,
 } from "./backtest_job.ts";
 import { runJobs } from "./backtest_pool.ts";
-import type { Exposure, SettledWindow, TradeOutcome, WindowForecast, WindowRegime } from "./backtest_run.ts";
+import type { WindowForecast, WindowRegime } from "./backtest_run.ts";
 import { openModels } from "./models.ts";
 import { describeSizing, MARKET, sizingOf } from "./settings.ts";
 import { type Candidate, candidatesOf, chosenVariants, type Split } from "./splits.ts";
 import { addFaults, NO_FAULTS, type StampFaults } from "./stamp_check.ts";
 import { openWithCodecs } from "./tape_source.ts";
+import { collect, newTotals, type StrategyTotals } from "./totals.ts";
 import { TREATMENT_NAMES, type TreatmentName, TREATMENTS } from "./treatments.ts";
 
 export { CANDLE_MAX_AGE_MS };
@@ -38,31 +37,6 @@ export interface BacktestSettings {
   readonly cache: string | null;
   /** On which windows strategies are judged, and on which their parameters are chosen. */
   readonly split: Split;
-}
-
-/** A settled window and the number of its tape. */
-export type TapeWindow = SettledWindow & { readonly tape: number };
-export type TapeTrade = TradeOutcome & { readonly tape: number };
-
-export interface StrategyTotals {
-  readonly name: string;
-  readonly variant: Variant;
-  readonly windows: TapeWindow[];
-  readonly trades: TapeTrade[];
-  readonly exposures: Exposure[];
-  rebates: Usdc;
-  decisions: number;
-  fills: number;
-  fees: Usdc;
-  orders: number;
-  unsettledPositions: number;
-  unsettledValue: Usdc;
-  readonly notSent: Map<string, number>;
-  /** When the bankroll of a tape was first gone, and on which tape. */
-  ruined: { tape: string; atMs: number } | null;
-  firstStop: { code: string; atMs: number; windowsBefore: number; pnlBefore: Usdc } | null;
-  /** One hash per tape, in order. */
-  readonly decisionHashes: string[];
 }
 
 export interface TapeOutcome {
@@ -105,25 +79,6 @@ export interface BacktestOutcome {
   readonly sizing: string;
 }
 
-const newTotals = (variant: Variant): StrategyTotals => ({
-  name: variant.name,
-  variant,
-  windows: [],
-  trades: [],
-  exposures: [],
-  rebates: 0 as Usdc,
-  decisions: 0,
-  fills: 0,
-  fees: 0 as Usdc,
-  orders: 0,
-  unsettledPositions: 0,
-  unsettledValue: 0 as Usdc,
-  notSent: new Map(),
-  ruined: null,
-  firstStop: null,
-  decisionHashes: [],
-});
-
 export const candleWarning = (name: string): string =>
   `${name}: the fast price is one candle a minute; its age limit is raised to ${CANDLE_MAX_AGE_MS} ms and the fair value ` +
   "widens by that age.";
@@ -135,35 +90,6 @@ export function hasOnlyCandles(manifest: Manifest): boolean {
   );
   const raw = Object.keys(manifest.counts).some((type) => type.startsWith("raw:binance"));
   return !ticks && !raw && (manifest.counts["fastBar"] ?? 0) > 0;
-}
-
-function collect(tape: number, name: string, total: StrategyTotals, result: VariantResult): void {
-  if (result.ruinedAtMs !== null) total.ruined ??= { tape: name, atMs: result.ruinedAtMs };
-  const stop = result.firstStop;
-  if (stop !== null && total.firstStop === null) {
-    total.firstStop = {
-      code: stop.code,
-      atMs: stop.atMs,
-      windowsBefore: total.windows.length +
-        result.settled.filter((window) => window.endMs <= stop.atMs).length,
-      pnlBefore: (total.windows.reduce((sum, window) => sum + window.pnl, 0) +
-        stop.equity - result.bankroll) as Usdc,
-    };
-  }
-  for (const window of result.settled) total.windows.push({ ...window, tape });
-  for (const trade of result.trades) total.trades.push({ ...trade, tape });
-  total.exposures.push(result.exposure);
-  total.rebates = (total.rebates + result.rebates) as Usdc;
-  total.decisions += result.decisions;
-  total.fills += result.fills;
-  total.fees = (total.fees + result.fees) as Usdc;
-  total.orders += result.orders;
-  total.unsettledPositions += result.unsettled.positions;
-  total.unsettledValue = (total.unsettledValue + result.unsettled.value) as Usdc;
-  for (const [code, count] of result.notSent) {
-    total.notSent.set(code, (total.notSent.get(code) ?? 0) + count);
-  }
-  total.decisionHashes.push(result.decisionHash);
 }
 
 interface OpenedTape {

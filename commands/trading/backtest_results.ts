@@ -5,7 +5,8 @@ import { formatUsdc, type Usdc } from "../../core/units.ts";
 import type { CommandContext } from "../command.ts";
 import { countText, facts, moneyText, paint, percentText, signedMoneyText, table } from "../output.ts";
 import { checkAudit } from "./audit.ts";
-import type { BacktestOutcome, StrategyTotals } from "./backtest.ts";
+import type { BacktestOutcome } from "./backtest.ts";
+import type { StrategyTotals } from "./totals.ts";
 import { type Figures, figuresOf } from "./figures.ts";
 import type { Judged, Judgement, Judgements } from "./judgement.ts";
 

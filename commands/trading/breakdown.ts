@@ -2,7 +2,8 @@
 import type { Usdc } from "../../core/units.ts";
 import { bootstrapWindows, quantile } from "../../core/stats/bootstrap.ts";
 import { seededRandom } from "../../core/random.ts";
-import type { BacktestOutcome, TapeWindow } from "./backtest.ts";
+import type { BacktestOutcome } from "./backtest.ts";
+import type { TapeWindow } from "./totals.ts";
 import { settlements } from "./figures.ts";
 
 /** Fewer resamples than the headline's: there are many groups, and each is read by eye. */

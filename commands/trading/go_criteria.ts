@@ -4,7 +4,7 @@
  * cannot measure is said to be not measured, and counts as not met.
  */
 import type { Usdc } from "../../core/units.ts";
-import type { TapeWindow } from "./backtest.ts";
+import type { TapeWindow } from "./totals.ts";
 import type { Figures } from "./figures.ts";
 import type { Verdict } from "./verdict.ts";
 

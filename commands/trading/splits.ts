@@ -3,7 +3,7 @@
  * judged (walk-forward), or on other assets as well; the figure that counts is the one of the judging windows.
  */
 import { sharpe } from "../../core/stats/performance.ts";
-import type { StrategyTotals, TapeTrade, TapeWindow } from "./backtest.ts";
+import type { StrategyTotals, TapeTrade, TapeWindow } from "./totals.ts";
 import type { Variant } from "./backtest_job.ts";
 
 export type Split =

@@ -7,7 +7,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { sharpe } from "../../core/stats/performance.ts";
 import type { CommandContext } from "../command.ts";
-import { type BacktestOutcome, BASELINES, type StrategyTotals } from "./backtest.ts";
+import { type BacktestOutcome, BASELINES } from "./backtest.ts";
+import type { StrategyTotals } from "./totals.ts";
 import { settlements } from "./figures.ts";
 
 /** More is not read: the oldest lines are left out then. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { AUDIT_ROWS, auditOf, checkAudit } from "../../../commands/trading/audit.ts";
-import type { BacktestOutcome, StrategyTotals } from "../../../commands/trading/backtest.ts";
+import type { BacktestOutcome } from "../../../commands/trading/backtest.ts";
+import type { StrategyTotals } from "../../../commands/trading/totals.ts";
 import { differenceOf, figuresOf } from "../../../commands/trading/figures.ts";
 import { goPage } from "../../../commands/trading/go_criteria.ts";
 import { sampleOf } from "../../../commands/trading/splits.ts";

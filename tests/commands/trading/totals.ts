@@ -1,5 +1,6 @@
 /** Results of strategies for the tests of splits, audits and verdicts: five-minute windows one after the other. */
-import type { BacktestOutcome, StrategyTotals, TapeWindow } from "../../../commands/trading/backtest.ts";
+import type { BacktestOutcome } from "../../../commands/trading/backtest.ts";
+import type { StrategyTotals, TapeWindow } from "../../../commands/trading/totals.ts";
 import type { TreatmentName } from "../../../commands/trading/treatments.ts";
 import { TREATMENT_NAMES } from "../../../commands/trading/treatments.ts";
 import { candidatesOf } from "../../../commands/trading/splits.ts";
