@@ -11,7 +11,7 @@ import { SessionObserver } from "./observer.ts";
 import { type DashboardServer, type RunningServer, serveDashboard, serveMetrics } from "./server.ts";
 import { buildCharts, buildState } from "./state.ts";
 import { TrainingLog } from "./training_log.ts";
-import type { SessionWatch, Watched, WatchParts } from "./watch.ts";
+import type { SessionWatch, Watched, WatchParts } from "./watched.ts";
 
 const TRAINING_EVERY_MS = 2_000;
 const LATENCY_EVERY_MS = 10_000;

@@ -2,33 +2,9 @@
  * The light side of watching: commands wrap their action in `watched()`, and whoever holds the context tells the watch what
  * there is to see. Servers and libraries are loaded only when somebody asked for them.
  */
-import type { FeedSummary } from "../../feeds/net/metrics.ts";
 import type { CommandContext } from "../command.ts";
 import type { Action } from "../run.ts";
-import type { TradeObserver } from "../trading/observer.ts";
-import type { SessionRecorder } from "../trading/recorder.ts";
-import type { SessionInfo } from "./model.ts";
-
-/** A session that can be watched. */
-export interface Watched {
-  readonly info: SessionInfo;
-  readonly recorder: SessionRecorder;
-}
-
-/** Metrics and dashboard of one command. */
-export interface SessionWatch {
-  readonly observer: TradeObserver;
-  bind(watched: Watched): void;
-  /** Where feed figures come from while the sockets are open. */
-  setFeeds(summaries: () => Readonly<Record<string, FeedSummary>>): void;
-  /** The sockets are about to close: the last figures are kept. */
-  sessionEnded(): void;
-}
-
-export interface WatchParts {
-  /** There is a trading session to come: its metrics are listed, and the dashboard may open. */
-  readonly session: boolean;
-}
+import type { SessionWatch, WatchParts } from "./watched.ts";
 
 const watches = new WeakMap<CommandContext, SessionWatch>();
 
