@@ -1,10 +1,11 @@
 /** Runs one case of the fault drill: orders before, during and after the fault, watched all the while, compared at the end. */
 import { Wallet as EthersWallet } from "ethers";
 import type { SubmitIntent } from "../../core/events.ts";
+import type { Instrument } from "../../core/market/instrument.ts";
 import { isEnded } from "../../core/orders/lifecycle_table.ts";
 import { nextInt, seededRandom } from "../../core/random.ts";
 import { windowStart } from "../../core/market/window.ts";
-import { ms } from "../../core/units.ts";
+import { type Ms, ms, type Price, type Shares, type Usdc } from "../../core/units.ts";
 import { type Clock, scaledClock } from "../../feeds/clock.ts";
 import { journalPath } from "../../feeds/journal/journal.ts";
 import { openAccount } from "../../fixtures/exchange/accounts.ts";
@@ -28,7 +29,7 @@ const PAUSE_MS = 25;
 const LOOK_MS = 10;
 const SETTLE_WITHIN_MS = 150_000;
 /** Wall deadline of a submit: venue time runs faster than the wall, and cases should end. */
-const SUBMIT_MS = 400;
+const SUBMIT_MS = 1_500;
 
 export interface OrderOutcome {
   readonly name: string;
@@ -92,6 +93,8 @@ class Trading {
   private looks!: ReturnType<typeof setInterval>;
   private wish!: ReturnType<typeof openFlow>;
   private on = false;
+  private markets: readonly Instrument[] = [];
+  private probes = 0;
   readonly watch: OrderWatch;
 
   constructor(private readonly scene: Scene, private readonly prefix: string) {
@@ -105,7 +108,7 @@ class Trading {
   async open(): Promise<void> {
     const { venue, clock, account, folder, seed, wallet } = this.scene;
     const random = seededRandom(seed);
-    const markets = (["15m", "4h"] as const).map((duration) => {
+    const markets = this.markets = (["15m", "4h"] as const).map((duration) => {
       const at = ms(venue.now() + (duration === "15m" ? 400_000 : 1_800_000));
       return instrumentOf(makeListing(seed, "btc", duration, windowStart(duration, at)));
     });
@@ -179,18 +182,31 @@ class Trading {
   /** An order that would be harmless; the code with which it is refused, or null. */
   refusal(): string | null {
     const before = new Map(this.watch.refusals);
-    const intent = { ...this.probe(), bornAt: this.scene.clock.now() };
+    const intent = this.probe();
     this.gateway.submit(intent, intent.bornAt);
     for (const event of this.gateway.advance(this.scene.clock.now())) this.watch.onEvent(event);
     for (const [code, count] of this.watch.refusals) if (count > (before.get(code) ?? 0)) return code;
     return null;
   }
 
+  /** An order far below the book, whatever is open. */
   private probe(): SubmitIntent {
-    for (;;) {
-      const wish = this.wish();
-      if (wish.type === "submit") return wish;
-    }
+    const market = this.markets[0]!;
+    return {
+      type: "submit",
+      orderId: `${this.prefix}-probe-${++this.probes}`,
+      conditionId: market.conditionId,
+      token: market.upToken,
+      outcome: "up",
+      side: "buy",
+      orderType: "GTC",
+      postOnly: true,
+      limit: 100 as Price,
+      size: 5_000_000 as Shares,
+      spend: 0 as Usdc,
+      bornAt: this.scene.clock.now(),
+      maxAge: 60_000 as Ms,
+    };
   }
 
   async close(stop: boolean): Promise<void> {
@@ -232,7 +248,7 @@ async function duringFault(one: OrderCase, scene: Scene, trading: Trading, found
 
 /** The latch: set, it refuses; a new process finds it set. */
 async function latched(scene: Scene, trading: Trading): Promise<void> {
-  await trading.gateway.trip({ code: "DRILL", reason: "the drill's end", who: "drill" });
+  await trading.gateway.trip({ code: "LATCHED", reason: "the drill's end", who: "drill" });
   const first = trading.refusal();
   if (first !== "LATCHED") trading.watch.breaks(6, `a tripped latch answers ${first}`);
   await trading.close(true);
