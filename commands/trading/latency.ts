@@ -106,7 +106,8 @@ export class LatencyRecorder {
     const at = series * STAGES.length + stage;
     if (tenths > this.highest[at]!) this.highest[at] = tenths;
     const octave = 31 - Math.clz32(tenths | 1);
-    const bin = octave * BINS_PER_DOUBLING + ((octave < 2 ? tenths << (2 - octave) : tenths >> (octave - 2)) & 3);
+    const bin = octave * BINS_PER_DOUBLING +
+      ((octave < 2 ? tenths << (2 - octave) : tenths >> (octave - 2)) & 3);
     const bins = this.bins[stage]!;
     bins[bin] = bins[bin]! + 1;
   }
