@@ -155,7 +155,7 @@ function allowanceOf({ allowances }: Balance, address: string): number {
 }
 
 const APPROVE =
-  "Trade once on the venue's web page (it installs the approvals), then `poly-edge doctor --fix`.";
+  "`poly-edge approve --spender exchange-v2,exchange-v3 --bounded` (docs/cash.md), then `poly-edge doctor --fix`.";
 
 /** May the exchanges in use take pUSD for purchases and shares for sales? */
 export async function checkAllowances(
@@ -182,7 +182,7 @@ export async function checkAllowances(
   if (low.length > 0) {
     return warn(`${low.join("; ")}, below risk.maxTotalExposureUsdc`, "Raise the approval when it runs out.");
   }
-  return ok(`${good.join(", ")}. Merging and redeeming want approvals of their own.`);
+  return ok(`${good.join(", ")}. Merging and redeeming make the approvals that they want.`);
 }
 
 /** A plain key pays for its own transactions. */
