@@ -273,10 +273,14 @@ class LiveGateway implements Gateway {
     const started = this.phase === "running";
     this.phase = "stopping";
     this.resync.close();
-    const { open, proved } = started
+    const cancelled = started
       ? await cancelOurs(this.desk, () => this.sender.awaited)
       : { open: [], proved: false };
     if (started) await this.settle();
+    // An order that landed after the proof was found by a question: the proof has to be made again.
+    const { open, proved } = cancelled.proved && this.restingHashes().length > 0
+      ? await cancelOurs(this.desk, () => this.sender.awaited)
+      : cancelled;
     this.refresher.close();
     const report = this.reportOf(open, proved);
     const { openAfter, unsettled, unknown } = report;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { AccountEvent } from "../../../core/events.ts";
-import type { Ms, Shares, Usdc } from "../../../core/units.ts";
+import type { Ms, Price, Shares, Usdc } from "../../../core/units.ts";
 import { readLatch, setLatch } from "../../../feeds/journal/latch.ts";
 import { withFolder } from "../journal/journals.ts";
 import { COND, FakeVenue, listedTrade, settle, type SubmitFate, T0, UP } from "./fake_venue.ts";
@@ -334,6 +334,33 @@ Deno.test("stop() says what it could not prove", async () => {
     assert.deepEqual(report.openAfter, venue.openHashes());
     assert.equal(report.openAfter.length, 1);
   });
+});
+
+Deno.test("an order that lands after stop() proved that none is open is cancelled, or named", async () => {
+  for (const cancelsFail of [false, true]) {
+    await withGateway(async ({ venue, gateway, during, pass }) => {
+      venue.fates.push("never-landed");
+      gateway.submit(resting(venue), venue.clock.now());
+      await settle();
+      const stopped = gateway.stop();
+      await pass(1_000);
+      const [hash] = gateway.wallet.life.orders.keys();
+      assert.ok(hash !== undefined && venue.log.includes("openOrders"));
+      venue.cancelsFail = cancelsFail;
+      const about = {
+        token: UP,
+        side: "buy",
+        orderType: "GTC",
+        price: 5_000 as Price,
+        size: 10_000_000,
+      } as const;
+      const createdAt = venue.clock.now();
+      venue.orders.set(hash, { hash, ...about, matched: 0, status: "live", tradeIds: [], createdAt });
+      const { openAfter, proved } = await during(stopped);
+      assert.deepEqual(openAfter, venue.openHashes());
+      assert.deepEqual([openAfter.length, proved], cancelsFail ? [1, false] : [0, true]);
+    });
+  }
 });
 
 Deno.test("shares of others may come and go without an alarm, ours may not", async () => {
