@@ -170,12 +170,20 @@ async function abandon(desk: CashDesk): Promise<CommandResult> {
   await settleOpen(desk);
   const open = cashouts(desk).filter(({ ended }) => ended === null);
   const ended = open.map((run) => {
-    const paid = paidBy(desk, run.id)?.payment?.amount ?? "0";
-    endRun(desk, run.id, { paid: microText(BigInt(paid)), abandoned: true });
-    return { ...run.args, paid: microText(BigInt(paid)) };
+    const paid = microText(BigInt(paidBy(desk, run.id)?.payment?.amount ?? "0"));
+    const one = { ...run.args, paid, steps: stepsData(desk, run) };
+    // The same command soon afterwards shows this, should it have paid.
+    const data = { ...accountData(desk.open), ...one, dryRun: false, abandoned: true, left: [] };
+    endRun(desk, run.id, { paid, abandoned: true, data, exit: 0 });
+    return one;
   });
   return {
-    data: { ...accountData(desk.open), abandoned: ended, steps: [], left: [] },
+    data: {
+      ...accountData(desk.open),
+      abandoned: ended,
+      steps: ended.flatMap(({ steps }) => steps),
+      left: [],
+    },
     text: ended.length === 0
       ? "no cash-out was open"
       : ended.map((one) => `ended; it had paid ${one.paid}`).join("\n"),

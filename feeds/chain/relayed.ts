@@ -19,7 +19,14 @@ import { landingOf, type Wanted } from "./eoa.ts";
 import type { Fate, Landing, Operation, RelayIntent } from "./money_journal.ts";
 import { findPayment, landingSeen, transferTopics } from "./proof.ts";
 import { readAgreed, readBatch, type Snapshot } from "./reads.ts";
-import { type RelayAction, type RelayerClient, relayTypeOf, signRelay } from "./relayer.ts";
+import {
+  type RelayAction,
+  type RelayerClient,
+  type RelayParams,
+  type RelayType,
+  relayTypeOf,
+  signRelay,
+} from "./relayer.ts";
 import { relayRefusal } from "./words.ts";
 
 /** As the venue's own client. */
@@ -60,13 +67,30 @@ async function agreedCounter(desk: SendDesk): ReturnType<typeof counterOf> {
   );
 }
 
+/** Reads of the relayer's parameters before it counts as out of order. */
+const PARAMS_ROUNDS = 6;
+
+/** Nothing is signed yet: a relayer that errs for a moment is asked again. */
+async function paramsOf(desk: SendDesk, type: RelayType): Promise<RelayParams> {
+  for (let round = 1;; round++) {
+    try {
+      return await clientOf(desk).params(desk.account.key, type);
+    } catch (error) {
+      passing(desk, error);
+      if (round >= PARAMS_ROUNDS) throw error;
+      desk.onProgress("the relayer gives no parameters; asks again");
+      await pause(desk, round);
+    }
+  }
+}
+
 /** Signs a batch and writes it to the journal; nothing is sent. Throws RPC_*, HttpError. */
 export async function signRelayed(desk: SendDesk, wanted: Wanted): Promise<Operation> {
   const { account, journal } = desk;
   const type = relayTypeOf(account);
   if (type === null) throw new Error("a plain key has no relayer");
   const [params, counter, fromBlock] = await Promise.all([
-    clientOf(desk).params(account.key, type),
+    paramsOf(desk, type),
     counterOf(desk),
     newestBlock(desk),
   ]);
