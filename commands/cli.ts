@@ -151,7 +151,17 @@ function metaOf(run: Run): Record<string, unknown> {
   };
 }
 
-function printFailure(run: Run, outcome: Outcome, json: boolean, color: boolean): ExitCode {
+function printWarnings(run: Run): void {
+  for (const { code, message } of run.warnings) {
+    run.io.stderr.write(run.redact(`warning ${code}: ${message}\n`));
+  }
+}
+
+function printFailure(
+  run: Run,
+  outcome: Outcome,
+  { json, color, quiet }: { readonly json: boolean; readonly color: boolean; readonly quiet: boolean },
+): ExitCode {
   const { body, exit, stack } = errorBody(outcome.error, run.logLevel === "debug");
   if (json) {
     const warnings = run.warnings.length > 0 ? { warnings: run.warnings } : {};
@@ -165,6 +175,8 @@ function printFailure(run: Run, outcome: Outcome, json: boolean, color: boolean)
     };
     run.io.stdout.write(run.redact(`${toJson(envelope)}\n`));
   } else {
+    // What was found out before it failed, orders that may be open for example, is not lost with the result.
+    if (!quiet) printWarnings(run);
     const pen = paint(color);
     const hint = body.hint === undefined ? "" : `${pen.dim("hint:")} ${body.hint}\n`;
     run.io.stderr.write(run.redact(`${pen.red("error")} ${body.code}: ${body.message}\n${hint}`));
@@ -179,11 +191,7 @@ function printSuccess(run: Run, outcome: Outcome, json: boolean, quiet: boolean)
     const envelope = { schema: SCHEMA, command: outcome.command, ok: true, data, warnings: run.warnings };
     run.io.stdout.write(run.redact(`${toJson({ ...envelope, meta: metaOf(run) })}\n`));
   } else if (text !== undefined && text !== "") run.io.stdout.write(run.redact(`${text}\n`));
-  if (!json && !quiet) {
-    for (const { code, message } of run.warnings) {
-      run.io.stderr.write(run.redact(`warning ${code}: ${message}\n`));
-    }
-  }
+  if (!json && !quiet) printWarnings(run);
   return exit ?? 0;
 }
 
@@ -195,16 +203,17 @@ function printOutcome(
 ): ExitCode {
   const before = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
   const json = globals.json === true || before.includes("--json");
+  const quiet = globals.quiet === true;
   const color = run.io.stderr.isTerminal && globals.color !== false &&
     run.io.env("NO_COLOR") === undefined;
   try {
     return outcome.error === undefined
-      ? printSuccess(run, outcome, json, globals.quiet === true)
-      : printFailure(run, outcome, json, color);
+      ? printSuccess(run, outcome, json, quiet)
+      : printFailure(run, outcome, { json, color, quiet });
   } catch (error) {
     // stdout cannot be written (a full disk): the error is all that is left to say, on stderr.
     try {
-      printFailure(run, { command: outcome.command, error }, false, color);
+      printFailure(run, { command: outcome.command, error }, { json: false, color, quiet: true });
     } catch {
       // stderr is gone as well; the exit code still tells.
     }

@@ -21,7 +21,7 @@ import { arm } from "./trading/arming.ts";
 import { venuePrediction, withExchangeModel } from "./trading/exchange_model_file.ts";
 import { LatencyMeter } from "./trading/latency_meter.ts";
 import { type RunHooks, runLive } from "./trading/live_source.ts";
-import { LiveTrading } from "./trading/live_trading.ts";
+import { LiveTrading, liveWarnings } from "./trading/live_trading.ts";
 import { checkOneDecides, modelToTrade } from "./trading/models.ts";
 import { SessionRecorder } from "./trading/recorder.ts";
 import { RuntimeWatch } from "./trading/runtime_watch.ts";
@@ -275,6 +275,7 @@ async function tradeLive(
   // What is in the account comes with the gateway's first event.
   const engine = { ...settings, bankroll: 0 as Usdc };
   let failed: unknown = null;
+  let told = false;
   let session: Awaited<ReturnType<typeof openSession>> | null = null;
   const runtime = new RuntimeWatch(monotonicUs);
   try {
@@ -290,6 +291,7 @@ async function tradeLive(
     const venue = { ...live.venue, credentials: live.venue.credentials ?? live.priceCredentials };
     const feeds = await fromSockets(ctx, venue, options, session.recorder, live.hooks);
     await live.close(null);
+    told = true;
     return await finishTrade(ctx, {
       ...session,
       feeds,
@@ -305,6 +307,8 @@ async function tradeLive(
   } finally {
     runtime.close();
     await live.close(failed);
+    // A session that failed may have left orders too; only one that finished has said so.
+    if (!told) { for (const warning of liveWarnings(live)) ctx.warn(warning); }
     await session?.files.close();
   }
 }

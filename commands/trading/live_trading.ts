@@ -229,12 +229,14 @@ export class LiveTrading {
   }
 
   private async shutDown(failed: unknown): Promise<void> {
+    // Orders must not wait for questions about windows that are over.
+    const asked = this.oldWindows.close();
     try {
-      await this.oldWindows.close();
       if (this.ended === null) {
         if (failed instanceof InvariantError) await this.gateway.abort(failed.message);
         else this.ended = await this.gateway.stop();
       }
+      await asked;
     } catch (error) {
       this.ctx.log.error("orders could not be cancelled at the end", { message: String(error) });
       await this.gateway.abort("the stop failed");

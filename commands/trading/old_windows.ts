@@ -4,6 +4,7 @@
  */
 import type { Engine } from "../../core/engine.ts";
 import type { ResolvedEvent } from "../../core/events.ts";
+import type { Outcome } from "../../core/market/instrument.ts";
 import { type Ms, ms } from "../../core/units.ts";
 import { fetchWinner } from "../../feeds/polymarket/clob_rest.ts";
 import type { FeedLog } from "../../feeds/net/feed_context.ts";
@@ -26,13 +27,17 @@ export class OldWindows {
   private nextMs = -Infinity;
   private asking: Promise<void> | null = null;
   private cursor = 0;
+  private closed = false;
+  /** What an answer's handling threw; the next tick throws it. */
+  private failure: { readonly cause: unknown } | null = null;
 
   constructor(private readonly options: OldWindowsOptions) {}
 
-  /** Asks when it is time; never waits and never throws. */
+  /** Asks when it is time; never waits. Throws what the session threw when it was told a winner. */
   tick(engine: Engine): void {
+    if (this.failure !== null) throw this.failure.cause;
     const now = this.options.clock.now();
-    if (this.asking !== null || now < this.nextMs) return;
+    if (this.closed || this.asking !== null || now < this.nextMs) return;
     this.nextMs = now + ASK_EVERY_MS;
     const ids = new Set<string>();
     for (const { conditionId } of engine.portfolio.positions.values()) {
@@ -50,20 +55,29 @@ export class OldWindows {
   private async ask(conditionIds: readonly string[]): Promise<void> {
     const { http, clob, clock, log, emit } = this.options;
     for (const conditionId of conditionIds) {
+      // The rest of a round may take minutes where nothing answers.
+      if (this.closed) return;
+      let winner: Outcome | null = null;
       try {
-        const winner = await fetchWinner(http, clob, conditionId);
-        if (winner === null) continue;
-        const at = ms(clock.now());
-        emit({ type: "resolved", conditionId, winner, source: "venue", tExchange: at, tReceive: at });
+        winner = await fetchWinner(http, clob, conditionId);
       } catch (error) {
         log.debug("a winner cannot be read", { conditionId, message: String(error) });
+      }
+      if (winner === null) continue;
+      const at = ms(clock.now());
+      try {
+        emit({ type: "resolved", conditionId, winner, source: "venue", tExchange: at, tReceive: at });
+      } catch (cause) {
+        // A fault of ours, or a full disk: no question without an answer.
+        this.failure = { cause };
+        return;
       }
     }
   }
 
-  /** Resolves when nothing is under way. */
+  /** Asks nothing more; resolves when nothing is under way. */
   async close(): Promise<void> {
-    this.nextMs = Infinity;
+    this.closed = true;
     await this.asking;
   }
 }

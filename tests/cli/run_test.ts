@@ -43,6 +43,17 @@ Deno.test("without --json people read text on stdout and warnings on stderr", as
   assert.equal(err, "warning ODD: something odd\n");
 });
 
+Deno.test("what a command warned of before it failed is told on stderr too, unless it is to be quiet", async () => {
+  const command = probe((ctx) => {
+    ctx.warn({ code: "OPEN_ORDERS_LEFT", message: "run cancel-all" });
+    throw new OperationError({ code: "DISK_FULL", message: "Cannot write" });
+  });
+  const told = await poly(["probe"], { commands: [command] });
+  assert.equal(told.err, "warning OPEN_ORDERS_LEFT: run cancel-all\nerror DISK_FULL: Cannot write\n");
+  const quiet = await poly(["probe", "--quiet"], { commands: [command] });
+  assert.equal(quiet.err, "error DISK_FULL: Cannot write\n");
+});
+
 Deno.test("warnings are bounded: the first are kept, the rest counted", async () => {
   const command = probe((ctx) => {
     for (let i = 0; i < 1000; i++) ctx.warn({ code: "ODD", message: String(i) });
