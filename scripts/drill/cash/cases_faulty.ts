@@ -60,6 +60,21 @@ const relayer = (kind: string, count = 1, more: Fault = {}): Fault => ({
   ...more,
 });
 
+/** An endpoint that says another balance (hex digits) where the truth is 10,000 dollars. */
+async function withLiar(hands: Hands, digits: string, act: (url: string) => Promise<Moves>): Promise<Moves> {
+  const real = hands.venue.endpoints.polygonRpc;
+  const liar = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
+    const body = await request.text();
+    const answer = await (await fetch(real, { method: "POST", body })).text();
+    return new Response(body.includes("eth_call") ? answer.replaceAll("2540be400", digits) : answer);
+  });
+  try {
+    return await act(`http://127.0.0.1:${liar.addr.port}`);
+  } finally {
+    await liar.shutdown();
+  }
+}
+
 const endpoints: readonly Scenario[] = [
   passes("RPC: four errors", 0, [rpc("error", { count: 4 })]),
   passes("RPC: rate limited", 3, [rpc("rate-limit", { count: 4 })]),
@@ -80,35 +95,40 @@ const endpoints: readonly Scenario[] = [
   fails("RPC: nobody answers", 0, [rpc("error", { seconds: 7_200 })], [1, "RPC_FAILED"]),
   fails("RPC: nobody answers", 3, [rpc("rate-limit", { seconds: 7_200 })], [1, "RPC_FAILED"]),
   fails("RPC: another chain for good", 0, [lie("wrong-chain", { seconds: 7_200 })], [3, "CHAIN_MISMATCH"]),
+  passes("RPC: never shows a receipt", 0, [
+    lie("no-receipt", { seconds: 86_000, method: "eth_getTransactionReceipt" }),
+  ]),
   {
-    name: "RPC: doubles the balance, once, alone",
+    name: "RPC: doubles the balance, alone, and all is asked for",
     key: 0,
-    async act(hands) {
-      await hands.control(lie("wrong-balance", { count: 1, method: "eth_call" }));
-      await hands.run(PUSD_WAY, 0);
-      return HUNDRED;
-    },
+    act: (hands) =>
+      withLiar(hands, "4a817c800", async (liar) => {
+        const all = cashout("--all", "--asset", "pusd");
+        await hands.run([...all, "--set", `chain.rpc=${liar}`], 5, "TX_WOULD_REVERT");
+        await hands.run(all, 0);
+        return { pusd: "-10000", paidPusd: "10000" };
+      }),
   },
   {
-    name: "RPC: two endpoints differ",
+    name: "RPC: doubles the balance, alone",
+    key: 3,
+    act: (hands) =>
+      withLiar(hands, "4a817c800", async (liar) => {
+        const data = await hands.run([...PUSD_WAY, "--set", `chain.rpc=${liar}`], 0);
+        hands.expect(data.unexplained === "-10000.000000", "it tells what it cannot explain");
+        return HUNDRED;
+      }),
+  },
+  {
+    name: "RPC: two endpoints differ by 0.000256",
     key: 0,
-    async act(hands) {
-      const real = hands.venue.endpoints.polygonRpc;
-      const liar = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
-        const body = await request.text();
-        const answer = await (await fetch(real, { method: "POST", body })).text();
-        // 10,000.000000 becomes 10,000.000256.
-        return new Response(body.includes("eth_call") ? answer.replaceAll("2540be400", "2540be500") : answer);
-      });
-      try {
-        const both = ["--set", `chain.rpc=${real},http://127.0.0.1:${liar.addr.port}`];
+    act: (hands) =>
+      withLiar(hands, "2540be500", async (liar) => {
+        const both = ["--set", `chain.rpc=${hands.venue.endpoints.polygonRpc},${liar}`];
         await hands.run([...PUSD_WAY, ...both], 3, "RPC_DISAGREE");
         await hands.run(PUSD_WAY, 0);
-      } finally {
-        await liar.shutdown();
-      }
-      return HUNDRED;
-    },
+        return HUNDRED;
+      }),
   },
 ];
 
@@ -234,6 +254,37 @@ const dies = (key: KeyIndex, records: readonly number[], way: "pusd" | "ramp"): 
   },
 });
 
+/** What merging and redeeming do when the chain will not have it. */
+const harvests: readonly Scenario[] = [
+  {
+    name: "merge: its transactions revert",
+    key: 0,
+    prepare: shares("4", "4"),
+    async act({ control, expect, market5m, run }) {
+      const argv = ["merge", "--condition", market5m.conditionId, "--yes"];
+      await control(tx("revert", 20));
+      const { failed } = await run(argv, 5);
+      expect(failed?.length === 2, "it says what has failed");
+      await control({ action: "clear-chain-faults" });
+      await run(argv, 0);
+      return { pusd: "4", up: "-4", down: "-4" };
+    },
+  },
+  {
+    name: "cashout: every transaction reverts, merging too",
+    key: 0,
+    prepare: shares("4", "4"),
+    async act({ control, market5m, run }) {
+      const argv = cashout("--all", "--asset", "pusd", "--condition", market5m.conditionId);
+      await control(tx("revert", 50));
+      await run(argv, 5, "TX_REVERTED");
+      await control({ action: "clear-chain-faults" });
+      await run(argv, 0);
+      return { pusd: "-10000", up: "-4", down: "-4", paidPusd: "10004" };
+    },
+  },
+];
+
 const crashes: readonly Scenario[] = [
   dies(0, [5, 2, 2], "ramp"),
   dies(1, [6, 1], "pusd"),
@@ -242,6 +293,21 @@ const crashes: readonly Scenario[] = [
 ];
 
 const venue: readonly Scenario[] = [
+  {
+    name: "orders cannot be cancelled: nothing is paid",
+    key: 1,
+    async prepare({ rest }) {
+      await rest(0.02, 10);
+    },
+    async act({ control, run, venue: { exchange }, expect }) {
+      await control({ action: "mode", mode: "disabled" });
+      await run(PUSD_WAY, 5, "CASHOUT_INCOMPLETE");
+      await control({ action: "mode", mode: "normal" });
+      await run(PUSD_WAY, 0);
+      expect([...exchange.state.open].length === 0, "no order is open");
+      return HUNDRED;
+    },
+  },
   {
     name: "the venue's copy of the balance is wrong",
     key: 3,
@@ -258,6 +324,7 @@ export const FAULTY: readonly Scenario[] = [
   ...transactions,
   ...contracts,
   ...relayed,
+  ...harvests,
   ...crashes,
   ...venue,
 ];
