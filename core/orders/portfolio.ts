@@ -42,6 +42,12 @@ export interface WindowResult {
   volume: Usdc;
 }
 
+const FOREIGN = "foreign:";
+/** Token under which a position of others is told: it counts to limits, and is neither sold nor part of equity or profit. */
+export const foreignToken = (token: string): string => `${FOREIGN}${token}`;
+/** Whether a position is of others, see `foreignToken()`. */
+export const isForeign = (token: string): boolean => token.startsWith(FOREIGN);
+
 const add = (a: Usdc, b: number): Usdc => (a + b) as Usdc;
 
 /** A sale that is matched and not confirmed. */
@@ -335,12 +341,14 @@ export class Portfolio {
   private payOut(conditionId: string, winner: Outcome, at: Ms): void {
     for (const position of [...this.positions.values()]) {
       if (position.conditionId !== conditionId) continue;
+      this.positions.delete(position.token);
+      // Its payout is not counted: the cash arrives as a transfer, if it is ever redeemed here.
+      if (isForeign(position.token)) continue;
       const payout = position.outcome === winner ? notional(position.shares, PRICE_ONE) : 0;
       this.cash = add(this.cash, payout);
       this.claim(conditionId, payout);
       this.realise(position, this.window(conditionId), payout - position.cost - position.fees);
       this.endTrade(position, at, true);
-      this.positions.delete(position.token);
     }
   }
 

@@ -1,7 +1,7 @@
 /** What is at stake: held, resting and in flight, looked at the moment before sending. */
 import type { WindowState } from "../features/window_state.ts";
 import { isOpen, type Order, remainingCost } from "../orders/order.ts";
-import type { Portfolio } from "../orders/portfolio.ts";
+import { isForeign, type Portfolio } from "../orders/portfolio.ts";
 import { notional, type Price, PRICE_ONE, type Usdc } from "../units.ts";
 
 export interface Exposure {
@@ -51,10 +51,11 @@ export function exposureOf(conditionId: string, orders: Iterable<Order>, portfol
   };
 }
 
-/** Cash plus what positions would fetch at the last executable bid, or their payout once we know the winner. */
+/** Cash plus what our positions would fetch at the last executable bid, or their payout once we know the winner. */
 export function equityOf(portfolio: Portfolio, windows: ReadonlyMap<string, WindowState>): Usdc {
   let total: number = portfolio.cash;
   for (const position of portfolio.positions.values()) {
+    if (isForeign(position.token)) continue;
     const window = windows.get(position.conditionId);
     const bid = window === undefined ? 0 : position.outcome === "up" ? window.upMark : window.downMark;
     const winner = window?.provisionalWinner ?? null;
@@ -72,6 +73,8 @@ export function equityOf(portfolio: Portfolio, windows: ReadonlyMap<string, Wind
 /** What open positions would fetch (see `equityOf()`) less what they cost, fees included. */
 export function unrealisedOf(portfolio: Portfolio, windows: ReadonlyMap<string, WindowState>): Usdc {
   let cost = 0;
-  for (const position of portfolio.positions.values()) cost += position.cost + position.fees;
+  for (const position of portfolio.positions.values()) {
+    if (!isForeign(position.token)) cost += position.cost + position.fees;
+  }
   return (equityOf(portfolio, windows) - portfolio.cash - cost) as Usdc;
 }

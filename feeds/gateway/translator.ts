@@ -11,9 +11,10 @@ import { blockedShares, sellableShares } from "../../core/orders/ledger_exposure
 import { isImmediate, matchedOf } from "../../core/orders/lifecycle_ask.ts";
 import { isEnded } from "../../core/orders/lifecycle_table.ts";
 import type { Fill, LifeAction, LifeInput } from "../../core/orders/lifecycle_types.ts";
+import { foreignToken } from "../../core/orders/portfolio.ts";
 import { type Ms, mulDivCeil, notional, PRICE_ONE, type Shares, type Usdc } from "../../core/units.ts";
 import type { WalletState } from "../journal/state.ts";
-import { type ForeignPosition, foreignToken } from "./types.ts";
+import type { ForeignPosition } from "./types.ts";
 import {
   endOf,
   foreignCost,

@@ -146,9 +146,6 @@ export interface Difference {
   readonly venue: number;
 }
 
-/** Token under which a foreign position is told to the engine: it counts to limits and is never offered for sale. */
-export const foreignToken = (token: string): string => `foreign:${token}`;
-
 export interface ForeignPosition {
   readonly token: string;
   readonly conditionId: string;
