@@ -17,7 +17,7 @@ import {
 } from "./desk.ts";
 import { landingOf, type Wanted } from "./eoa.ts";
 import type { Fate, Landing, Operation, RelayIntent } from "./money_journal.ts";
-import { findPayment, landingSeen, transferTopics } from "./proof.ts";
+import { findBatch, findPayment, landingSeen, transferTopics } from "./proof.ts";
 import { readAgreed, readBatch, type Snapshot } from "./reads.ts";
 import {
   type RelayAction,
@@ -27,6 +27,7 @@ import {
   relayTypeOf,
   signRelay,
 } from "./relayer.ts";
+import { NodeRefusal } from "./rpc.ts";
 import { relayRefusal } from "./words.ts";
 
 /** As the venue's own client. */
@@ -245,6 +246,17 @@ async function numberUsed(desk: SendDesk, op: Operation, watch: Watch): Promise<
   if (watch.usedRounds < LOG_ROUNDS) return null;
   const seen = await findPayment(desk.rpc, desk.journal, desk.account.funder, op);
   if (seen !== null) return giveFate(desk, op.id, "landed", "", landingSeen(seen));
+  const carrier = await findBatch(desk.rpc, desk.account.funder, op).catch((error: unknown) => {
+    // An endpoint that will not search its logs: then only the state of the wallet tells what was done.
+    if (error instanceof NodeRefusal) return null;
+    throw error;
+  });
+  const carried = carrier === null ? null : await findReceipt(desk, [carrier]);
+  if (carried !== null) {
+    if (!await isDeep(desk, carried)) return null;
+    const failed = !carried.ok || failedInside(carried);
+    return giveFate(desk, op.id, failed ? "reverted" : "landed", "", landingOf(carried));
+  }
   const { nonce } = await agreedCounter(desk);
   if (nonce <= BigInt(op.intent.nonce)) return null;
   return giveFate(desk, op.id, "void", "its number is used; what it did is read from the chain");
