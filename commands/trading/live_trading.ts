@@ -206,11 +206,12 @@ export class LiveTrading {
     if (recorder === null) return null;
     const { engine } = recorder;
     this.oldWindows.tick(engine);
-    if (gateway.state === "latched" || gateway.state === "broken") {
-      const refusal = gateway.refusal();
-      this.killed ??= { code: refusal?.code ?? "LATCHED", reason: refusal?.message ?? gateway.state };
-    }
-    const reason = this.killed ?? this.watch.check(engine, now) ??
+    const refusal = gateway.refusal();
+    const refused = { code: refusal?.code ?? "LATCHED", reason: refusal?.message ?? gateway.state };
+    // Somebody else's latch is on disk already; a broken gateway's is not.
+    if (gateway.state === "latched") this.killed ??= refused;
+    const broken = gateway.state === "broken" ? refused : null;
+    const reason = this.killed ?? broken ?? this.watch.check(engine, now) ??
       (engine.latch === null ? null : { code: engine.latch, reason: "a limit of the engine was hit" });
     if (reason === null) return null;
     if (this.killed === null) {

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import type { OpenAccount } from "../../../commands/account.ts";
+import type { CommandContext } from "../../../commands/command.ts";
+import { KillWatch } from "../../../commands/trading/kill_watch.ts";
+import type { LatencyMeter } from "../../../commands/trading/latency_meter.ts";
+import { LiveTrading } from "../../../commands/trading/live_trading.ts";
+import type { SessionRecorder } from "../../../commands/trading/recorder.ts";
+import { DEFAULT_KILL_LIMITS } from "../../../core/risk/kill_switch.ts";
+import type { Ms } from "../../../core/units.ts";
+import type { Gateway, GatewayState, StartReport } from "../../../feeds/gateway/types.ts";
+
+const NOW = 1_000 as Ms;
+const quiet = () => {};
+
+/** A live session before a gateway that stands like this, with an engine that holds nothing. */
+function sessionBefore(state: GatewayState, code: string): { live: LiveTrading; tripped: string[] } {
+  const tripped: string[] = [];
+  const gateway: Partial<Gateway> = {
+    state,
+    tick: quiet,
+    refusal: () => ({ code, message: "why" }),
+    trip: (reason) => Promise.resolve(void tripped.push(reason.code)),
+  };
+  const entry = { health: () => ({ errorsLastMinute: 0, latencyP50Ms: null, latencyP95Ms: null }) };
+  const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+  const Open = LiveTrading as unknown as new (
+    ctx: CommandContext,
+    account: OpenAccount,
+    gateway: Gateway,
+    started: StartReport,
+    watch: KillWatch,
+  ) => LiveTrading;
+  const live = new Open(
+    { log } as unknown as CommandContext,
+    { entry, venue: { clock: { now: () => NOW }, profile: { clob: "" } } } as unknown as OpenAccount,
+    gateway as Gateway,
+    {} as StartReport,
+    new KillWatch(DEFAULT_KILL_LIMITS, entry),
+  );
+  const portfolio = { positions: new Map(), cash: 0 };
+  const engine = { portfolio, windows: new Map(), latch: null, equity: () => 0 };
+  live.bind(
+    { engine, lastEventMs: 0, orderLog: {}, pump: quiet } as unknown as SessionRecorder,
+    {} as LatencyMeter,
+  );
+  return { live, tripped };
+}
+
+Deno.test("a gateway that broke ends the session and sets the latch, once", () => {
+  for (const code of ["JOURNAL_BROKEN", "GATEWAY_BROKEN"]) {
+    const { live, tripped } = sessionBefore("broken", code);
+    assert.equal(live.hooks.tick?.(NOW), `${code}: why`);
+    assert.equal(live.hooks.tick?.(NOW), `${code}: why`);
+    assert.deepEqual([tripped, live.killed?.code], [[code], code]);
+  }
+});
+
+Deno.test("a latch that somebody else set ends the session and is left as it is", () => {
+  const { live, tripped } = sessionBefore("latched", "LATCHED");
+  assert.equal(live.hooks.tick?.(NOW), "LATCHED: why");
+  assert.deepEqual(tripped, []);
+});
+
+Deno.test("while all is well, or a resync holds orders back, the session goes on", () => {
+  for (const state of ["running", "resyncing"] as const) {
+    const { live, tripped } = sessionBefore(state, "RESYNCING");
+    assert.equal(live.hooks.tick?.(NOW), null);
+    assert.deepEqual([tripped, live.killed], [[], null]);
+  }
+});
