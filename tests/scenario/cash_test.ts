@@ -14,6 +14,7 @@ const SHORT = [
   "cashout: a resolved window, both sides, Safe",
   "transaction: stuck, replaced by a dearer one",
   "relayer: one action fails",
+  "killed before the relayer's answer is written, merge and payment",
 ];
 
 for (const name of SHORT) {

@@ -285,11 +285,35 @@ const harvests: readonly Scenario[] = [
   },
 ];
 
+/** The relayer has taken a batch, and the process dies before it has written down what the relayer calls it; twice. */
+const unnamed = (key: KeyIndex): Scenario => ({
+  name: "killed before the relayer's answer is written, merge and payment",
+  key,
+  prepare: shares("6", "5"),
+  async act({ blocks, crash, expect, market5m, run }) {
+    const argv = [...RAMP_WAY, "--condition", market5m.conditionId];
+    await crash(argv, "answer");
+    await blocks(6);
+    await crash(argv, "answer");
+    await blocks(6);
+    const { steps } = await run(argv, 0);
+    expect(
+      // deno-lint-ignore no-explicit-any
+      steps?.length === 2 && steps.every(({ hash, state }: any) => state === "landed" && hash !== null),
+      "both landed, and their transactions are named",
+    );
+    return { pusd: "-95", up: "-5", down: "-5", paidUsdce: "100" };
+  },
+});
+
 const crashes: readonly Scenario[] = [
   dies(0, [5, 2, 2], "ramp"),
   dies(1, [6, 1], "pusd"),
   dies(2, [8], "ramp"),
   dies(3, [5, 3], "pusd"),
+  unnamed(1),
+  unnamed(2),
+  unnamed(3),
 ];
 
 const venue: readonly Scenario[] = [

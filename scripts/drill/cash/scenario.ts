@@ -32,8 +32,11 @@ export type Moves = Partial<Record<Exclude<Asset, "pol" | "unbacked">, string>>;
 export interface Hands extends Omit<CashStage, "run"> {
   /** Runs the program; its end must be `exit`, and `code` the code of its error ("" for none). Returns its data. */
   run(argv: readonly string[], exit: number, code?: string): Promise<Loose>;
-  /** The program dies at the n-th record of its journal, as if killed. */
-  crash(argv: readonly string[], nth: number): Promise<void>;
+  /**
+   * The program dies as if killed: after the n-th record of its journal is on disk, or before the first that would keep what
+   * the relayer calls the batch it has taken.
+   */
+  crash(argv: readonly string[], at: number | "answer"): Promise<void>;
   /** Notes a broken expectation. */
   expect(holds: boolean, what: string): void;
   /** Something that the scenario itself put in or took out on the way. */
@@ -70,22 +73,25 @@ export interface Outcome {
 
 class Crash extends Error {}
 
-/** Has the process die at the n-th record of its journal, right after it is on disk. */
-async function dying(nth: number, work: () => Promise<unknown>): Promise<boolean> {
+/** Has the process die there; false when it never came there. */
+async function dying(at: number | "answer", work: () => Promise<unknown>): Promise<boolean> {
   const { prototype } = MoneyJournal;
   const { append } = prototype;
   let count = 0;
+  let dead = false;
   prototype.append = function (record: MoneyRecord) {
-    if (count >= nth) throw new Crash("it is dead");
+    dead ||= at === "answer" && record.type === "intent" && record.intent.kind === "relay";
+    if (dead) throw new Crash("it is dead");
     append.call(this, record);
-    if (++count >= nth) throw new Crash("it dies");
+    dead = ++count === at;
+    if (dead) throw new Crash("it dies");
   };
   try {
     await work();
   } finally {
     prototype.append = append;
   }
-  return count >= nth;
+  return dead;
 }
 
 const hashOf = (step: Loose): string[] => typeof step?.hash === "string" ? [step.hash] : [];
@@ -173,10 +179,10 @@ function handsOf(stage: CashStage, bench: Bench): Hands {
       checkReport(ran.envelope?.data, wrong);
       return ran.envelope?.data ?? ran.envelope?.error ?? {};
     },
-    async crash(argv, nth) {
-      const reached = await dying(nth, () => stage.cash([...argv, "--json"]));
+    async crash(argv, at) {
+      const reached = await dying(at, () => stage.cash([...argv, "--json"]));
       ends.push("killed");
-      if (!reached) wrong.push(`record ${nth} was not reached`);
+      if (!reached) wrong.push(`${at === "answer" ? "the answer" : `record ${at}`} was not reached`);
     },
     expect(holds, what) {
       if (!holds) wrong.push(`not so: ${what}`);
