@@ -35,6 +35,8 @@ const reasonOf = (trip: KillTrip): KillReason => ({
 export class KillWatch {
   private readonly meter = newKillMeter();
   private grave: KillReason | null = null;
+  /** What had come and gone without our orders at the last look. */
+  private external = 0;
 
   constructor(private readonly limits: KillLimits, private readonly entry: Pick<OrderEntry, "health">) {}
 
@@ -51,6 +53,9 @@ export class KillWatch {
   /** The gravest reason to stop at `now`, or null. */
   check(engine: Engine, now: Ms): KillReason | null {
     if (this.grave !== null) return this.grave;
+    // A deposit is no profit to lose again, a withdrawal no drawdown: the mark moves along, as the engine's own does.
+    if (this.meter.peak !== null) this.meter.peak += engine.external - this.external;
+    this.external = engine.external;
     const [trip] = checkKill(this.meter, this.limits, {
       at: now,
       apiErrors: this.entry.health().errorsLastMinute,

@@ -38,7 +38,7 @@ function sessionBefore(state: GatewayState, code: string): { live: LiveTrading; 
     new KillWatch(DEFAULT_KILL_LIMITS, entry),
   );
   const portfolio = { positions: new Map(), cash: 0 };
-  const engine = { portfolio, windows: new Map(), latch: null, equity: () => 0 };
+  const engine = { portfolio, windows: new Map(), latch: null, external: 0, equity: () => 0 };
   live.bind(
     { engine, lastEventMs: 0, orderLog: {}, pump: quiet } as unknown as SessionRecorder,
     {} as LatencyMeter,
