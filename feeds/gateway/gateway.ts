@@ -53,6 +53,7 @@ class LiveGateway implements Gateway {
   private readonly refused = new Map<string, number>();
   private alarms = 0;
   private bug: string | null = null;
+  private aborting: Promise<void> | null = null;
   private newsDue = false;
   private lastTick = -Infinity;
   private nextLatch = -Infinity;
@@ -269,6 +270,8 @@ class LiveGateway implements Gateway {
   }
 
   async stop(): Promise<StopReport> {
+    // Whoever is told that it stopped closes the connection that the cancel-all leaves by.
+    if (this.aborting !== null) await this.aborting;
     if (this.phase === "stopped") return this.reportOf(this.restingHashes(), false);
     const started = this.phase === "running";
     this.phase = "stopping";
@@ -291,11 +294,16 @@ class LiveGateway implements Gateway {
       unsettled: unsettled.length,
       unknown: unknown.length,
     });
+    await this.aborting;
     await this.close();
     return report;
   }
 
-  async abort(reason: string): Promise<void> {
+  abort(reason: string): Promise<void> {
+    return this.aborting ??= this.abandon(reason);
+  }
+
+  private async abandon(reason: string): Promise<void> {
     if (this.phase === "stopped") return;
     const traded = this.phase === "running" || this.phase === "stopping";
     this.phase = "stopping";

@@ -240,3 +240,22 @@ Deno.test("a session that throws while it is pumped stops the gateway", async ()
     },
   });
 });
+
+Deno.test("stop() waits for the cancel-all of an abort: whoever stops closes its connection", async () => {
+  await withGateway(async ({ venue, gateway }) => {
+    const held = Promise.withResolvers<void>();
+    const entry = venue.entry as { cancelAll: typeof venue.entry.cancelAll };
+    const { cancelAll } = entry;
+    entry.cancelAll = () => held.promise.then(cancelAll);
+    gateway.submit(resting(venue), venue.clock.now());
+    await settle();
+    void gateway.abort("an assumption broke");
+    let stopped = false;
+    const stop = gateway.stop().finally(() => stopped = true);
+    await settle();
+    assert.deepEqual([stopped, venue.openHashes().length], [false, 1]);
+    held.resolve();
+    assert.equal((await stop).proved, false);
+    assert.deepEqual(venue.openHashes(), []);
+  });
+});
