@@ -98,13 +98,25 @@ function commanderOutcome(error: CommanderError, command: string, captured: Capt
   return { command, error: usageError(error, command) };
 }
 
-/** A private key given as the value of some option is not repeated. */
-function withoutKeys(error: OperationError): Pick<OperationError, "message" | "details"> {
-  const mask = (text: string) => text.replace(/\b(0x)?[0-9a-fA-F]{64}\b/g, "...");
-  const details = Object.entries(error.details).map(([key, value]) =>
-    [key, typeof value === "string" ? mask(value) : value] as const
-  );
-  return { message: mask(error.message), details: Object.fromEntries(details) };
+/** Errors that repeat what somebody wrote into the command line, the environment or the configuration. */
+const REPEATING = new Set([
+  "USAGE",
+  "CONFIG_INVALID",
+  "CONFIG_NOT_FOUND",
+  "CONFIG_UNREADABLE",
+  "PROFILE_UNKNOWN",
+]);
+
+/** A private key written where something else belongs is not repeated. */
+function withoutKeys(error: OperationError): Pick<OperationError, "message" | "hint" | "details"> {
+  // Also a key with a digit too few.
+  const mask = (text: string) => text.replace(/(0x)?[0-9a-fA-F]{60,}/g, "...");
+  const { details, hint, message } = error;
+  return {
+    message: mask(message),
+    hint: hint === undefined ? hint : mask(hint),
+    details: JSON.parse(toJson(details), (_, item) => typeof item === "string" ? mask(item) : item),
+  };
 }
 
 interface ErrorBody {
@@ -119,8 +131,8 @@ function errorBody(
   debug: boolean,
 ): { body: ErrorBody; exit: ExitCode; stack: string | null } {
   if (error instanceof OperationError) {
-    const { code, hint, exit } = error;
-    const { message, details } = code === "USAGE" ? withoutKeys(error) : error;
+    const { code, exit } = error;
+    const { message, hint, details } = REPEATING.has(code) ? withoutKeys(error) : error;
     // A failure whose author left the exit at 0 is a failure all the same.
     return {
       body: { code, message, ...(hint === undefined ? {} : { hint }), details },

@@ -25,6 +25,42 @@ Deno.test("a key or passphrase typed in the wrong place is not printed back", as
   }
 });
 
+Deno.test("a key written into the configuration, its flags or its variables is not printed back", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".toml" });
+  const show = ["config", "show"];
+  try {
+    for (
+      const bad of [
+        `[account]\nkey = "${KEY}"`,
+        `assets = ["${KEY}"]`,
+        `${KEY} = 1`,
+        `key = "${KEY}`,
+        `key = ${KEY}`,
+      ]
+    ) {
+      await Deno.writeTextFile(file, `${bad}\n`);
+      for (const more of [[], ["--json"]]) {
+        const ran = await poly([...show, "--config", file, ...more]);
+        assert.equal(ran.code, 2, bad.slice(0, 20));
+        assert.doesNotMatch(ran.out + ran.err, /ac0974/, bad.slice(0, 20));
+      }
+    }
+  } finally {
+    await Deno.remove(file);
+  }
+  const ways = [
+    await poly([...show, "--json", "--set", `account.key=${KEY}`]),
+    await poly([...show, "--json", "--profile", KEY]),
+    await poly([...show, "--json", "--config", KEY]),
+    await poly([...show, "--json", "--venue", KEY.slice(0, -1)]),
+    await poly([...show, "--json"], { env: { POLY_EDGE_ACCOUNT_KEY: KEY } }),
+  ];
+  for (const [at, ran] of ways.entries()) {
+    assert.equal(ran.code, 2, `way ${at}`);
+    assert.doesNotMatch(ran.out + ran.err, /ac0974/, `way ${at}`);
+  }
+});
+
 Deno.test("a proxy's password is never shown, whatever is wrong with its URL", async () => {
   const proxies = [
     "http://u:sekret@foo:x",
