@@ -149,8 +149,31 @@ class Trading {
   }
 
   /** An order whatever is open: for bursts. */
-  sendOrder(): void {
-    this.gateway.submit(this.probe(), this.scene.clock.now());
+  sendOrder(): SubmitIntent {
+    const intent = this.probe();
+    this.gateway.submit(intent, this.scene.clock.now());
+    return intent;
+  }
+
+  /** An order far below the book that the venue has taken; null when it does not within ten venue seconds. */
+  async restingOrder(): Promise<string | null> {
+    const { clock } = this.scene;
+    // The flow would cancel it.
+    this.on = false;
+    const { orderId } = this.sendOrder();
+    const until = clock.now() + 10_000;
+    while (clock.now() < until) {
+      for (const { state, terms } of this.gateway.wallet.life.orders.values()) {
+        if (terms.orderId === orderId && state === "live") return orderId;
+      }
+      await pause(LOOK_MS);
+    }
+    return null;
+  }
+
+  cancel(orderId: string): void {
+    const now = this.scene.clock.now();
+    this.gateway.submit({ type: "cancel", orderId, bornAt: now }, now);
   }
 
   async trade(venueMs: number): Promise<void> {
@@ -228,10 +251,13 @@ interface Found {
 
 async function duringFault(one: OrderCase, scene: Scene, trading: Trading, found: Found): Promise<void> {
   const { venue, clock } = scene;
+  const resting = await trading.restingOrder();
   const openBefore = [...venue.exchange.state.open].filter(({ wallet }) => wallet === scene.wallet);
   for (const body of one.controls) await control(venue, body);
   for (let i = 0; i < (one.burst ?? 0); i++) trading.sendOrder();
   const cancelsBefore = trading.gateway.stats.cancelsAsked;
+  // Cancels pass whatever the fault is; where the venue is to cancel by itself, the order is left to it.
+  if (resting !== null && one.shows.length === 0) trading.cancel(resting);
   if (one.quietMs !== undefined) await trading.rest(one.quietMs);
   await trading.trade(one.holdMs - (one.quietMs ?? 0));
   if (trading.gateway.stats.cancelsAsked === cancelsBefore && one.shows.length === 0) {

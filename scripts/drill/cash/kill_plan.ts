@@ -48,17 +48,17 @@ export function plansOf(
     const atRecord = i % 5 < 3 ? records < recordRuns : requests >= runs - recordRuns;
     const n = atRecord ? records++ : requests++;
     const point: KillPoint = atRecord
-      // More runs than records: the next lap has another moment at each.
+      // The next lap, and the next wallet, has another moment at each.
       ? {
         at: "record",
         count: 1 + n % places.records,
-        when: WHEN[(n + Math.floor(n / places.records)) % 3] ?? "after",
+        when: WHEN[(n + Math.floor(n / places.records) + key) % 3] ?? "after",
       }
       : {
         at: "request",
         // How often it looks depends on when blocks come: the very last requests are not always there.
-        count: spread(n, runs - recordRuns, places.requests - 6),
-        when: n % 2 === 0 ? "after" : "before",
+        count: spread(4 * n + key, 4 * (runs - recordRuns), places.requests - 6),
+        when: (n + key) % 2 === 0 ? "after" : "before",
       };
     const again: KillPoint | null = i % 4 === 3 ? { at: "record", count: 1 + i % 3, when: "after" } : null;
     return { run: first + i, key, asset, point, again };
