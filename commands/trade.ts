@@ -1,4 +1,5 @@
 /** `poly-edge trade`: the engine on live feeds or on a tape; orders go to the simulated exchange or to the real one. */
+import { join } from "node:path";
 import type { Command } from "commander";
 import { ExchangeModel } from "../core/exchange/exchange_model.ts";
 import type { EngineOptions } from "../core/engine.ts";
@@ -31,6 +32,8 @@ import { engineOptions, paperOptions } from "./trading/settings.ts";
 import { forTape, TAPE_DRAIN_MS, tapeWindows } from "./trading/tape_session.ts";
 import { openWithCodecs, readFrames } from "./trading/tape_source.ts";
 import { finishTrade } from "./trading/trade_result.ts";
+import { METRICS_NAME } from "./training/files.ts";
+import { type OnlineChoice, OnlineTraining, planOnline } from "./training/online.ts";
 
 const DEFAULT_SEED = 42;
 const monotonicUs = (): number => performance.now() * 1000;
@@ -39,8 +42,15 @@ const meterOf = (runtime: RuntimeWatch): LatencyMeter =>
 
 /** Adds `trade` to the program. */
 export function register(program: Command): void {
+  const command = program.command("trade");
+  // The dashboard shows the training of the session unless another log is named.
+  command.on("option:train", (folder: string) => {
+    if (command.getOptionValue("training") === undefined) {
+      command.setOptionValue("training", join(folder, METRICS_NAME));
+    }
+  });
   attach(
-    monitorFlags(accountFlags(program.command("trade")))
+    monitorFlags(accountFlags(command))
       .description("run the engine: watch, decide, pass the gate, fill, settle, report")
       .option("--paper", "fill orders on the simulated exchange against the live book")
       .option("--live", "send orders to the venue; needs arming, see docs/live.md")
@@ -59,6 +69,8 @@ export function register(program: Command): void {
         "--predict-with <file>",
         "with --paper: predict orders with this model, not with the exchange's own",
       )
+      .option("--train <dir>", "with --paper: learn from the live market into this folder, docs/learning.md")
+      .option("--train-from <dir>", "with --train: begin with the training of this folder")
       .option("--report <file>", "also write the HTML report here")
       .option(
         "--latency-out <file>",
@@ -69,6 +81,7 @@ export function register(program: Command): void {
         examples([
           "trade --paper --venue sim --asset btc,eth --windows 2",
           "trade --paper --strategy momentum --duration 15m --for 1h --json",
+          "trade --paper --train learned --train-from lag15 --for 8h",
           "trade --live --strategy fair-value --windows 3",
           "trade --paper --tape tapes/btc5m --strategy fair-value --set risk.maxFastAgeMs=120000",
         ]),
@@ -100,6 +113,7 @@ interface TradeOptions {
   readonly predictWith: string | null;
   readonly latencyOut: string | null;
   readonly model: string | null;
+  readonly train: OnlineChoice | null;
 }
 
 const textOf = (value: unknown): string | null => typeof value === "string" ? value : null;
@@ -145,6 +159,7 @@ function readOptions(options: Record<string, unknown>): TradeOptions {
   }
   return {
     live,
+    train: trainOf(options, live, tape),
     yes: options["yes"] === true,
     tape,
     windows: windows === null ? null : parseCount(windows, "--windows", 1, 100_000),
@@ -156,6 +171,26 @@ function readOptions(options: Record<string, unknown>): TradeOptions {
     latencyOut: textOf(options["latencyOut"]),
     model: textOf(options["model"]),
   };
+}
+
+/** `--train` is for paper on live events: a tape is trained on by `train --tape`, which can do it again. */
+function trainOf(options: Record<string, unknown>, live: boolean, tape: string | null): OnlineChoice | null {
+  const folder = textOf(options["train"]);
+  const from = textOf(options["trainFrom"]);
+  if (folder === null && from === null) return null;
+  if (folder !== null && !live && tape === null) return { folder, from };
+  throw new OperationError({
+    code: "USAGE",
+    message: folder === null
+      ? "Cannot use --train-from without --train"
+      : `Cannot train while trading ${live ? "live" : "on a tape"}`,
+    hint: folder === null
+      ? "Name the new training's folder with --train."
+      : live
+      ? "Use --paper."
+      : "Use `poly-edge train --tape`.",
+    exit: 2,
+  });
 }
 
 async function trade(
@@ -195,6 +230,9 @@ async function tradeWith(
   const engine = source.kind === "tape"
     ? forTape(ctx, source.tape.manifest, options.tape ?? "tape", settings)
     : settings;
+  const plan = options.train === null
+    ? null
+    : await planOnline(options.train, { config, engine, seed: options.seed });
   const session = await openSession(ctx, options, {
     mode: "paper",
     source: source.kind,
@@ -206,9 +244,12 @@ async function tradeWith(
   const { files, recorder } = session;
   const runtime = new RuntimeWatch(monotonicUs);
   const meter = meterOf(runtime);
+  let training: OnlineTraining | null = null;
   try {
+    training = plan === null ? null : new OnlineTraining(plan, (warning) => ctx.warn(warning));
+    const hooks = { latency: (now: Ms) => meter.due(now), ...learningHooks(training) };
     const feeds = source.kind === "sockets"
-      ? await fromSockets(ctx, source.venue, options, recorder, { latency: (now) => meter.due(now) })
+      ? await fromSockets(ctx, source.venue, options, recorder, hooks)
       : await fromTape(ctx, source.tape, recorder, tapeWindows(ctx, given), files);
     return await finishTrade(ctx, {
       ...session,
@@ -218,12 +259,17 @@ async function tradeWith(
       latencyOut: options.latencyOut,
       runtime: runtime.report(),
       live: null,
+      training: await training?.close() ?? null,
     });
   } finally {
     runtime.close();
+    await training?.close();
     await files.close();
   }
 }
+
+const learningHooks = (training: OnlineTraining | null): RunHooks =>
+  training === null ? {} : { seen: (events) => training.seen(events), note: () => training.note() };
 
 interface SessionParts {
   readonly mode: "paper" | "live";

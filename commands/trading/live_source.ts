@@ -1,5 +1,5 @@
 /** Feeds a session from sockets until its windows are settled, its time is over, or it is told to stop. */
-import type { LatencyEvent } from "../../core/events.ts";
+import type { LatencyEvent, MarketEvent } from "../../core/events.ts";
 import type { Asset, Duration } from "../../core/market/instrument.ts";
 import { type Ms, ms } from "../../core/units.ts";
 import { type LiveFeeds, openLive } from "../../feeds/live.ts";
@@ -37,6 +37,10 @@ export interface RunHooks {
   readonly latency?: (now: Ms) => LatencyEvent | null;
   /** After the engine was told to stop, while the feeds still run: orders end and trades settle. */
   readonly stopped?: () => Promise<void>;
+  /** What the engine was just fed, after it decided; must be quick and must not throw. */
+  readonly seen?: (events: readonly MarketEvent[]) => void;
+  /** More for the progress line. */
+  readonly note?: () => string;
 }
 
 /** Feed health rows for the report. */
@@ -109,8 +113,10 @@ async function runOn(
     },
     onEvents: (events) => {
       const { ordersSent } = recorder.engine;
-      recorder.frame(events.filter((event) => admission.take(event)), receivedUs, handledUs);
+      const taken = events.filter((event) => admission.take(event));
+      recorder.frame(taken, receivedUs, handledUs);
       if (recorder.engine.ordersSent > ordersSent) opened?.endTurn();
+      hooks.seen?.(taken);
       // Events without a frame of their own (clock, strikes) must not be timed from an old one.
       receivedUs = handledUs = NaN;
     },
@@ -131,7 +137,7 @@ async function runOn(
       ended = hooks.tick?.(clock.now()) ?? null;
       if (ended !== null) break;
       tellLatency(recorder, hooks, clock.now());
-      showProgress(progress, run, recorder, admission, clock.now() - startedAt);
+      showProgress(progress, run, { recorder, admission, hooks }, clock.now() - startedAt);
       for (const token of recorder.suspectTokens()) feeds.resync(token);
       const wait = clock.sleep(ms(Math.ceil(200 * clock.speed)), stop.signal).catch(() => {});
       await Promise.race([wait, feeds.done]);
@@ -158,8 +164,11 @@ function tellLatency(recorder: SessionRecorder, hooks: RunHooks, now: Ms): void 
 function showProgress(
   progress: ReturnType<CommandContext["progress"]>,
   run: LiveRun,
-  recorder: SessionRecorder,
-  admission: Admission,
+  { recorder, admission, hooks }: {
+    readonly recorder: SessionRecorder;
+    readonly admission: Admission;
+    readonly hooks: RunHooks;
+  },
   elapsedMs: number,
 ): void {
   const { engine } = recorder;
@@ -168,6 +177,7 @@ function showProgress(
     `equity ${moneyText(engine.equity())} (${signedMoneyText(recorder.pnl().provisional)})`,
     `${recorder.fillCount} fills`,
     `${recorder.settledCount()}/${admission.windows.length} windows settled`,
+    ...(hooks.note === undefined ? [] : [hooks.note()]),
   ].join("  ");
   const windowMs = admission.windows.reduce((sum, window) => sum + window.endMs - window.startMs, 0);
   if (run.forMs !== null) return progress.update(Math.min(elapsedMs, run.forMs), run.forMs, note);

@@ -25,6 +25,8 @@ export interface FinishedTrade {
   readonly runtime: RuntimeReport | null;
   /** Set when orders went to the venue. */
   readonly live: LiveTrading | null;
+  /** What `--train` left behind. */
+  readonly training?: Record<string, unknown> | null;
 }
 
 const PAPER_BASIS =
@@ -91,6 +93,7 @@ export async function finishTrade(ctx: CommandContext, run: FinishedTrade): Prom
     report: files.reportPath,
     latencyOut: run.latencyOut,
     runtime: run.runtime,
+    ...(run.training == null ? {} : { training: run.training }),
     feeds: run.feeds,
   };
   writeLatency({

@@ -82,7 +82,7 @@ export async function loadTape(path: string, name: string, signal: AbortSignal):
 }
 
 /** An event that outlives its turn: what is reused by the cursor is copied, the rest is plain. */
-function kept(event: MarketEvent): MarketEvent {
+export function kept(event: MarketEvent): MarketEvent {
   switch (event.type) {
     case "book":
     case "fastBook":
