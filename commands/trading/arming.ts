@@ -74,10 +74,14 @@ function doctorMissing({ config, nowMs, record }: ArmingFacts): Missing | null {
 export function checkArming(facts: ArmingFacts): Missing[] {
   const { config, latch, origins } = facts;
   const missing: Missing[] = [];
-  if (!config.live) {
+  const origin = origins.get("live")?.source ?? "default";
+  // Written down beforehand: a flag of the same command line that trades is no second thought.
+  if (!config.live || origin === "flag") {
     missing.push({
       code: "LIVE_NOT_ENABLED",
-      message: "the configuration does not say live = true",
+      message: config.live
+        ? "live = true comes from a flag, not from the configuration"
+        : "the configuration does not say live = true",
       fix: "Write `live = true` into poly-edge.toml.",
     });
   }

@@ -90,7 +90,8 @@ export const ORDER_CASES: readonly OrderCase[] = [
     burst: 150,
     // The flow cancels what the burst left resting before it sends anything new.
     recoverMs: 40_000,
-    refuses: ["ORDER_BUDGET_EMPTY"],
+    // Whichever is first: our own budget, or the venue's.
+    refuses: ["ORDER_BUDGET_EMPTY", "VENUE_LIMITED"],
   },
   {
     ...base,

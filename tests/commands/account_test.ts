@@ -32,7 +32,7 @@ async function asCommand(
     attach(program.command("probe"), "probe", async (ctx) => ({ data: await act(ctx) ?? {} }));
   const sets = (more.set ?? []).flatMap((text) => ["--set", text]);
   return await poly(["probe", "--venue", desk.http, "--data", desk.data, "--json", ...sets], {
-    env: more.env ?? desk.env,
+    env: { ...more.env ?? desk.env, ...(more.set === undefined ? {} : { POLY_EDGE_LIVE: "true" }) },
     commands: [probe],
     ...(more.terminal === undefined ? {} : { terminal: more.terminal }),
   });
@@ -112,7 +112,6 @@ Deno.test("a blocked place is exit 4", async () => {
 });
 
 const CHOSEN = [
-  "live=true",
   "sizing.usdc=5",
   "risk.maxPositionPerMarketUsdc=20",
   "risk.maxTotalExposureUsdc=50",

@@ -33,12 +33,20 @@ const CHOSEN = {
 };
 
 /** Facts of a run that is armed, with some settings replaced (null: left at the default). */
-function facts(settings: Record<string, string | null> = {}, more: Partial<ArmingFacts> = {}): ArmingFacts {
+function facts(
+  settings: Record<string, string | null> = {},
+  more: Partial<ArmingFacts> = {},
+  flagged = false,
+): ArmingFacts {
   const merged = Object.entries({ ...CHOSEN, ...settings }).filter(([, text]) => text !== null);
   const { config, origins } = loadConfig({
     file: new URL("../../cli/empty.toml", import.meta.url).pathname,
-    flags: merged.map(([path, text]) => ({ path, text: text as string, flag: "--set" })),
-    env: () => undefined,
+    flags: merged.filter(([path]) => path !== "live" || flagged)
+      .map(([path, text]) => ({ path, text: text as string, flag: "--set" })),
+    env: (name) =>
+      name === "POLY_EDGE_LIVE" && !flagged
+        ? merged.find(([path]) => path === "live")?.[1] ?? undefined
+        : undefined,
   });
   return {
     config,
@@ -62,6 +70,7 @@ Deno.test("every single thing that is missing is enough", () => {
   const rows: [ArmingFacts, string][] = [
     [facts({ live: null }), "LIVE_NOT_ENABLED"],
     [facts({ live: "false" }), "LIVE_NOT_ENABLED"],
+    [facts({}, {}, true), "LIVE_NOT_ENABLED"],
     [facts({ "sizing.usdc": null }), "LIMIT_NOT_CHOSEN"],
     [facts({ "risk.maxTotalExposureUsdc": null }), "LIMIT_NOT_CHOSEN"],
     [facts({ "risk.maxPositionPerMarketUsdc": null }), "LIMIT_NOT_CHOSEN"],
