@@ -196,7 +196,7 @@ export class OnlineTraining {
     else if (news.kind === "done") this.end();
     else {
       this.collapse = news.message;
-      this.warn({ code: "TRAIN_COLLAPSED", message: `${news.message} Trading goes on.` });
+      this.warn({ code: "TRAIN_COLLAPSED", message: `${news.message}; trading goes on` });
     }
   }
 

@@ -120,16 +120,30 @@ async function withThread(
     training.seen([CLOCK]);
     assert.equal((await training.close())["updates"], 0);
   });
-  assert.deepEqual(warnings.map((warning) => warning.code), ["TRAINING_STOPPED"]);
   return warnings;
 }
 
 Deno.test("a thread that dies, falls behind or does not end is one warning, and what comes after it is ignored", async () => {
-  const died = await withThread(`self.onmessage = () => { throw new Error("out of luck"); };`, {}, true);
-  assert.match(died[0]!.message, /out of luck/);
   const idle = "self.onmessage = () => {};";
-  assert.match((await withThread(idle, { backlogBytes: 10 }, true))[0]!.message, /behind the market/);
-  assert.match((await withThread(idle, { endWithinMs: 20 }, false))[0]!.message, /did not end in time/);
+  const cases = [
+    [`self.onmessage = () => { throw new Error("out of luck"); };`, {}, true, /out of luck/],
+    [idle, { backlogBytes: 10 }, true, /behind the market/],
+    [idle, { endWithinMs: 20 }, false, /did not end in time/],
+  ] as const;
+  for (const [code, limits, awaitWarning, message] of cases) {
+    const warnings = await withThread(code, limits, awaitWarning);
+    assert.deepEqual(warnings.map((warning) => warning.code), ["TRAINING_STOPPED"]);
+    assert.match(warnings[0]!.message, message);
+  }
+});
+
+Deno.test("a collapse is said once, and ends the training without another warning", async () => {
+  const code = `self.onmessage = () => {
+    self.postMessage({ kind: "collapsed", message: "entropy is gone" });
+    self.postMessage({ kind: "done" });
+  };`;
+  const warnings = await withThread(code, {}, true);
+  assert.deepEqual(warnings, [{ code: "TRAIN_COLLAPSED", message: "entropy is gone; trading goes on" }]);
 });
 
 Deno.test("an online training begins with the settings of another one, and leaves that one alone", async () => {
