@@ -2,7 +2,6 @@
 // browser's and the C library's differ from each other in the last place.
 
 /** tanh of four f32: odd rational function 9/8, minimax in relative error on [0, 9], |error| < 4e-7, within [-1, 1]. */
-// @ts-ignore: decorator
 @inline
 export function tanh4(v: v128): v128 {
   const x = f32x4.max(f32x4.min(v, f32x4.splat(9)), f32x4.splat(-9));

@@ -2,13 +2,11 @@
 // order, each product and each sum rounded to f32. The order depends neither on the block shape nor on the number of
 // rows, so a market alone and a market among eight get the same bits, and so does the scalar version in TypeScript.
 
-// @ts-ignore: decorator
 @inline
 function start(bias: usize, at: usize): v128 {
   return bias == 0 ? f32x4.splat(0) : v128.load(bias + at);
 }
 
-// @ts-ignore: decorator
 @inline
 function step(acc: v128, x: v128, y: v128): v128 {
   return f32x4.add(acc, f32x4.mul(x, y));

@@ -5,7 +5,6 @@ import {
   copyRows, layerNormBackward, layerNormForward, logSoftmaxBackward, logSoftmaxForward, sumRows, tanhBackward, tanhForward,
 } from "./layers";
 
-// @ts-ignore: decorator
 @inline
 function field(at: usize, index: usize): i32 {
   return load<i32>(at + (index << 2));

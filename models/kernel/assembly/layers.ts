@@ -1,7 +1,6 @@
 // Forward and backward of everything that is no matrix product. Strides in bytes, one row per sample.
 import { exp, log, tanh4 } from "./functions";
 
-// @ts-ignore: decorator
 @inline
 function lanes(v: v128): f32 {
   return (f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1)) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));

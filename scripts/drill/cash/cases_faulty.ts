@@ -2,7 +2,7 @@
 import { FRIEND } from "../../../tests/commands/cash_stage.ts";
 import type { KeyIndex } from "../../../tests/venue/stage.ts";
 import { cashout, shares } from "./cases_healthy.ts";
-import type { Hands, Moves, Scenario } from "./scenario.ts";
+import type { Hands, Loose, Moves, Scenario } from "./scenario.ts";
 
 type Fault = Readonly<Record<string, unknown>>;
 
@@ -298,8 +298,7 @@ const unnamed = (key: KeyIndex): Scenario => ({
     await blocks(6);
     const { steps } = await run(argv, 0);
     expect(
-      // deno-lint-ignore no-explicit-any
-      steps?.length === 2 && steps.every(({ hash, state }: any) => state === "landed" && hash !== null),
+      steps?.length === 2 && steps.every(({ hash, state }: Loose) => state === "landed" && hash !== null),
       "both landed, and their transactions are named",
     );
     return { pusd: "-95", up: "-5", down: "-5", paidUsdce: "100" };

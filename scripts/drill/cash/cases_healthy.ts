@@ -95,8 +95,7 @@ const redeem = (key: KeyIndex, version: "v1" | "v2", has: "won" | "lost" | "both
 
 async function upWon({ get, market5m }: Hands): Promise<boolean> {
   const slug = `btc-updown-5m-${market5m.endMs / 1_000 - 300}`;
-  // deno-lint-ignore no-explicit-any
-  const { outcomePrices } = await get(`/gamma/markets/slug/${slug}`) as any;
+  const { outcomePrices } = await get(`/gamma/markets/slug/${slug}`) as { readonly outcomePrices: string };
   return JSON.parse(outcomePrices)[0] === "1";
 }
 

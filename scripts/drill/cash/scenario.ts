@@ -23,7 +23,7 @@ import {
   readBooks,
 } from "./books.ts";
 
-// deno-lint-ignore no-explicit-any
+// deno-lint-ignore no-explicit-any -- `data` of every command's envelope, read field by field in expectations
 export type Loose = any;
 
 /** What moves by the scenario's own word, decimal text; POL is whatever the receipts say. */
