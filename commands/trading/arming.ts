@@ -112,17 +112,24 @@ export function checkArming(facts: ArmingFacts): Missing[] {
   return missing;
 }
 
-/** The facts of a run. `said`: whether it is confirmed already. */
+/** Wall time, ms. */
+const wallMs = (): number => Date.now();
+
+/**
+ * The facts as they are now: whoever types the word may take an hour for it, and a pass that was good enough when the
+ * command began may be too old by then. `said`: whether it is confirmed already.
+ */
 export const armingFacts = (
   ctx: CommandContext,
   { account, venue }: Pick<OpenAccount, "account" | "venue">,
   said: boolean,
+  now: () => number = wallMs,
 ): ArmingFacts => ({
   config: ctx.config,
   origins: configOf(ctx).origins,
   latch: readLatch(latchFolder(ctx.dataDir)),
   record: readRecord(ctx.dataDir, account.funder, venue.profile.clob),
-  nowMs: ctx.startedAt,
+  nowMs: now(),
   confirmed: said,
 });
 
@@ -145,8 +152,9 @@ export async function arm(
   ctx: CommandContext,
   account: Pick<OpenAccount, "account" | "venue">,
   yes: boolean,
+  now: () => number = wallMs,
 ): Promise<void> {
-  const facts = armingFacts(ctx, account, yes);
+  let facts = armingFacts(ctx, account, yes, now);
   let missing = checkArming(facts);
   if (missing.length === 1 && missing[0]?.code === "NOT_CONFIRMED") {
     const { risk } = ctx.config;
@@ -158,8 +166,9 @@ export async function arm(
       word: "live",
     });
     ctx.signal.throwIfAborted();
-    // The latch may have been set while somebody was typing.
-    missing = checkArming(armingFacts(ctx, account, said));
+    // The latch may have been set and the pass have grown old while somebody was typing.
+    facts = armingFacts(ctx, account, said, now);
+    missing = checkArming(facts);
   }
   if (missing.length > 0) throw incomplete(missing, facts.latch);
 }

@@ -1,4 +1,5 @@
 /** What a trading session leaves behind: warnings, `data`, the summary for people, the report. */
+import { isForeign, type Portfolio } from "../../core/orders/portfolio.ts";
 import { formatShares, formatUsdc } from "../../core/units.ts";
 import type { CommandContext, CommandResult } from "../command.ts";
 import { countText, facts, moneyText, paint, signedMoneyText, spanText, table } from "../output.ts";
@@ -63,11 +64,15 @@ function liveData(live: LiveTrading): Record<string, unknown> {
 const liveExit = ({ ended, killed }: LiveTrading): 0 | 3 | 5 =>
   ended === null || !ended.proved || ended.openAfter.length > 0 ? 5 : killed === null ? 0 : 3;
 
+/** Positions of this account's own orders that are not settled; shares of others are theirs to settle. */
+export const unsettledCount = ({ positions }: Pick<Portfolio, "positions">): number =>
+  [...positions.keys()].filter((token) => !isForeign(token)).length;
+
 /** Writes summary and report, warns of what is wrong. */
 export async function finishTrade(ctx: CommandContext, run: FinishedTrade): Promise<CommandResult> {
   const { recorder, files, live } = run;
   recorder.parity?.close();
-  const open = recorder.engine.portfolio.positions.size;
+  const open = unsettledCount(recorder.engine.portfolio);
   if (open > 0) {
     ctx.warn({
       code: "UNSETTLED_POSITIONS",

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { type ArmingFacts, checkArming } from "../../../commands/trading/arming.ts";
+import type { OpenAccount } from "../../../commands/account.ts";
+import type { Register } from "../../../commands/registry.ts";
+import { attach } from "../../../commands/run.ts";
+import { arm, type ArmingFacts, checkArming } from "../../../commands/trading/arming.ts";
 import {
   type DoctorRecord,
   hostOf,
@@ -8,6 +11,8 @@ import {
   writeRecord,
 } from "../../../commands/trading/doctor_record.ts";
 import { loadConfig } from "../../../commands/config/load.ts";
+import type { Terminal } from "../../../feeds/keys/prompt.ts";
+import { poly, type Ran } from "../../cli/harness.ts";
 
 const NOW = 1_795_000_000_000;
 const WALLET = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266";
@@ -131,4 +136,48 @@ Deno.test("a record counts for its own wallet and venue only; a torn one not at 
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+/** The arming of a command that was begun at `NOW` and whose word is typed `typingMs` later. */
+async function armedAfter(typingMs: number): Promise<Ran> {
+  const data = await Deno.makeTempDir();
+  const config = await Deno.makeTempFile({ suffix: ".toml" });
+  try {
+    const { format: _, ...pass } = record({ atMs: NOW - 23 * HOUR });
+    writeRecord(data, CLOB, pass);
+    await Deno.writeTextFile(
+      config,
+      'live = true\n[risk]\nmaxPositionPerMarketUsdc = "20"\nmaxTotalExposureUsdc = "50"\n[sizing]\nusdc = "5"\n',
+    );
+    let at = NOW;
+    const terminal: Terminal = {
+      isTerminal: true,
+      setRaw: () => {},
+      write: () => {},
+      read() {
+        at += typingMs;
+        return Promise.resolve(new TextEncoder().encode("live\n"));
+      },
+    };
+    const account = { account: { funder: WALLET }, venue: { profile: { name: "sim", clob: CLOB } } };
+    const register: Register = (program) =>
+      attach(program.command("probe"), "probe", async (ctx) => {
+        await arm(ctx, account as unknown as OpenAccount, false, () => at);
+        return { data: { armed: true } };
+      });
+    return await poly(["probe", "--data", data, "--config", config, "--json"], {
+      terminal,
+      commands: [register],
+    });
+  } finally {
+    await Deno.remove(data, { recursive: true });
+    await Deno.remove(config);
+  }
+}
+
+Deno.test("the pass of doctor is judged when the word is typed, not when the command began", async () => {
+  assert.equal((await armedAfter(HOUR)).code, 0, "23 hours old and one more");
+  const late = await armedAfter(HOUR + 1);
+  const [missing] = late.envelope?.error?.details["missing"] as { code: string }[];
+  assert.deepEqual([late.code, missing?.code], [3, "DOCTOR_STALE"]);
 });
