@@ -21,6 +21,13 @@ CREATE TRIGGER IF NOT EXISTS rows_no_delete BEFORE DELETE ON rows BEGIN SELECT R
 `;
 
 const PAGE_BYTES = 4096;
+/** Before trading a lock that passes is worth a wait, for writers and readers alike. */
+const OPEN_WAIT_MS = 2_000;
+/**
+ * An append holds the event loop while it waits for the write lock. Nobody else takes that lock: one engine per wallet, and
+ * our readers do not write, nor fold the log. Whoever holds it longer is another program: JOURNAL_IN_USE.
+ */
+const APPEND_WAIT_MS = 50;
 
 export interface WriteOptions {
   readonly path: string;
@@ -37,7 +44,7 @@ export function openForWriting({ path, wallet, genesis, maxBytes }: WriteOptions
   try {
     // SQLite would create it readable for everybody.
     Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
-    db = openDatabase(path, { timeout: 2_000 });
+    db = openDatabase(path, { timeout: OPEN_WAIT_MS });
     const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
     if (mode !== "wal") {
       throw new Error(`the file system allows journal mode ${String(mode)} only, wal is needed`);
@@ -54,6 +61,7 @@ export function openForWriting({ path, wallet, genesis, maxBytes }: WriteOptions
     db.exec("COMMIT");
     const found = walletOf(db, path);
     if (found !== wallet) throw wrongWallet(path, wallet, found);
+    db.exec(`PRAGMA busy_timeout = ${APPEND_WAIT_MS}`);
     return db;
   } catch (cause) {
     db?.close();
@@ -88,7 +96,10 @@ export function walletOf(db: Database, path: string): string {
   return wallet;
 }
 
-/** Opens a journal for reading one consistent state; an engine may go on writing. Throws FILE_NOT_FOUND, JOURNAL_DAMAGED, .... */
+/**
+ * Opens a journal for reading one consistent state; an engine may go on writing. A reader changes nothing: it neither takes
+ * the write lock nor folds the log into the file, also when nobody else has it open. Throws FILE_NOT_FOUND, JOURNAL_DAMAGED, ....
+ */
 export function openForReading(path: string): Database {
   try {
     Deno.statSync(path);
@@ -102,8 +113,8 @@ export function openForReading(path: string): Database {
   }
   let db: Database | null = null;
   try {
-    db = openDatabase(path, { readOnly: true, timeout: 2_000 });
-    db.exec("BEGIN");
+    db = openDatabase(path, { readOnly: true, timeout: OPEN_WAIT_MS });
+    db.exec("PRAGMA query_only = ON; BEGIN");
     return db;
   } catch (cause) {
     db?.close();
