@@ -19,8 +19,8 @@ import {
   type OrderTerms as SigningTerms,
   type SignedOrder,
 } from "../polymarket/signing/order.ts";
-import { type Desk, now } from "./desk.ts";
-import type { LadderPlan, OrderLatency } from "./types.ts";
+import type { Desk } from "./desk.ts";
+import type { GatewayOptions, LadderPlan, OrderLatency } from "./types.ts";
 
 /** The venue ends a GTD order this long before its signed expiration. */
 const GTD_MARGIN_S = 60;
@@ -46,6 +46,16 @@ interface Draft {
   readonly signedUs: number;
 }
 
+/** What sending needs of a gateway. */
+export interface SenderDesk extends Pick<Desk, "keeper" | "markets"> {
+  readonly options:
+    & Pick<GatewayOptions, "apiKey" | "log" | "onLatency" | "salt" | "signer">
+    & { readonly clock: Pick<GatewayOptions["clock"], "monotonicUs" | "now"> }
+    & { readonly chainId?: NonNullable<GatewayOptions["chainId"]> }
+    & { readonly entry: Pick<GatewayOptions["entry"], "submit"> };
+  readonly asker: Pick<Desk["asker"], "askOrderNow">;
+}
+
 export interface SenderHooks {
   readonly onBug: (error: unknown) => void;
   /** The venue took an order that left at `since`: the user socket should speak of it. */
@@ -60,7 +70,7 @@ export class Sender {
   awaited = 0;
   private readonly ladders = new Map<string, Ladder>();
 
-  constructor(private readonly desk: Desk, private readonly hooks: SenderHooks) {}
+  constructor(private readonly desk: SenderDesk, private readonly hooks: SenderHooks) {}
 
   /** Sends it, or says why not. After null its order's life goes on by itself. */
   send(intent: SubmitIntent): Refused | null {
@@ -143,7 +153,7 @@ export class Sender {
       terms: { token, side, orderType, size, spend },
       prices,
       salt: options.salt,
-      timestampMs: now(this.desk),
+      timestampMs: options.clock.now(),
     });
     const key = ladderKey(plan);
     this.ladders.delete(key);

@@ -38,6 +38,23 @@ export interface WriteOptions {
   readonly maxBytes: number;
 }
 
+function layOut(db: Database, wallet: string, genesis: string): void {
+  db.exec("BEGIN IMMEDIATE");
+  db.exec(SCHEMA);
+  const put = db.prepare("INSERT OR IGNORE INTO meta(key, value) VALUES (?, ?)");
+  put.run("format", JOURNAL_FORMAT);
+  put.run("wallet", wallet);
+  db.prepare("INSERT OR IGNORE INTO head(id, seq, hash) VALUES (1, 0, ?)").run(genesis);
+  db.exec("COMMIT");
+}
+
+/** A journal that is nowhere but in memory. */
+export function openInMemory(wallet: string, genesis: string): Database {
+  const db = openDatabase(":memory:", {});
+  layOut(db, wallet, genesis);
+  return db;
+}
+
 /** Opens, and makes when it is not there, a journal for appending. Throws what `journalError()` names. */
 export function openForWriting({ path, wallet, genesis, maxBytes }: WriteOptions): Database {
   let db: Database | null = null;
@@ -52,13 +69,7 @@ export function openForWriting({ path, wallet, genesis, maxBytes }: WriteOptions
     // Checkpoints are ours to time: one in the middle of an order would cost it milliseconds.
     db.exec("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;");
     db.exec(`PRAGMA max_page_count = ${Math.max(16, Math.floor(maxBytes / PAGE_BYTES))}`);
-    db.exec("BEGIN IMMEDIATE");
-    db.exec(SCHEMA);
-    const put = db.prepare("INSERT OR IGNORE INTO meta(key, value) VALUES (?, ?)");
-    put.run("format", JOURNAL_FORMAT);
-    put.run("wallet", wallet);
-    db.prepare("INSERT OR IGNORE INTO head(id, seq, hash) VALUES (1, 0, ?)").run(genesis);
-    db.exec("COMMIT");
+    layOut(db, wallet, genesis);
     const found = walletOf(db, path);
     if (found !== wallet) throw wrongWallet(path, wallet, found);
     db.exec(`PRAGMA busy_timeout = ${APPEND_WAIT_MS}`);

@@ -8,7 +8,7 @@ import type { Database, Statement } from "./sqlite.ts";
 import { join } from "node:path";
 import { invariant, OperationError } from "../../core/errors.ts";
 import { canonicalJson } from "./canonical.ts";
-import { openForWriting } from "./database.ts";
+import { openForWriting, openInMemory } from "./database.ts";
 import { journalError } from "./errors.ts";
 import { type LockOwner, lockWallet, type WalletLock } from "./lock.ts";
 import { genesisHash, isSynced, type JournalRow, rowHash, type RowKind } from "./rows.ts";
@@ -80,6 +80,12 @@ export function openJournal(options: JournalOptions): Journal {
     lock.release();
     throw error;
   }
+}
+
+/** A journal in memory, of a wallet that nobody has: for rehearsing what is done with a real one. Gone with `close()`. */
+export function scratchJournal(wallet: string): Journal {
+  const db = openInMemory(wallet, genesisHash(wallet));
+  return new Journal({ path: "memory", wallet, db, lock: { crashed: null, release: () => {} } });
 }
 
 interface Opened {
