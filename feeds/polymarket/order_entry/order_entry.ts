@@ -3,10 +3,14 @@ import type { SignerLimits } from "../../../core/orders/buckets.ts";
 import type { Usdc } from "../../../core/units.ts";
 import type { Clock } from "../../clock.ts";
 import type { FeedLog } from "../../net/feed_context.ts";
+import { openDirectPool } from "../../net/direct/pool.ts";
+import type { Transport } from "../../net/direct/types.ts";
+import { USER_AGENT } from "../../net/http.ts";
 import { type Network, openNetwork } from "../../net/network.ts";
 import type { VenueProfile } from "../../venue_profile.ts";
 import type { L2Signer } from "../signing/login.ts";
 import { cancelHashes, cancelWide } from "./cancels.ts";
+import { fetchTransport } from "./fetch_transport.ts";
 import { Gauge } from "./gauge.ts";
 import { readPages } from "./paging.ts";
 import {
@@ -40,10 +44,12 @@ export interface OrderEntryOptions {
   readonly signatureType: 0 | 1 | 2 | 3;
   /** Orders that a cancel-all would have to cancel now: so many tokens are kept for it. */
   readonly openOrders: () => number;
-  /** Proxy of the pool that is opened here; ignored with `network`. */
+  /** Proxy of the pool that is opened here; ignored with `network`. Requests go over `fetch` then, which is slower. */
   readonly proxy?: string | null;
-  /** Default: a pool of its own, closed with this. A given one stays open. */
+  /** Sends over this network's `fetch`; it stays open. Default: connections of its own, closed with this. */
   readonly network?: Network;
+  /** PEM, beside the roots of the system; of connections of its own without a proxy. */
+  readonly caCerts?: readonly string[];
   /** Connections kept open. */
   readonly connections?: number;
   /** Pause after which idle connections are used, wall ms; null: never. */
@@ -66,6 +72,8 @@ const DEFAULT_KEEP_ALIVE_MS = 15_000;
 /** 5,000 open orders: the venue's budgets allow no more. */
 const MAX_ORDER_PAGES = 50;
 const MAX_TRADE_PAGES = 500;
+/** A page of 100 trades with their makers stays far below. */
+const MAX_BYTES = 4_000_000;
 /** A beat is due every five seconds of venue time; an answer after four is as good as none. */
 const BEAT_DEADLINE_MS = 4000;
 const MIN_BEAT_DEADLINE_MS = 750;
@@ -156,8 +164,8 @@ interface Warmth {
   stop(): void;
 }
 
-/** As many requests at once as connections are wanted: each opens its own or keeps one alive. */
-function keepWarm(wire: Wire, options: OrderEntryOptions): Warmth {
+/** As many requests at once as connections are wanted, or more of them idle: each opens its own or keeps one alive. */
+function keepWarm(wire: Wire, transport: Transport, options: OrderEntryOptions): Warmth {
   const { clock } = options;
   const everyMs = options.keepAliveMs === undefined ? DEFAULT_KEEP_ALIVE_MS : options.keepAliveMs;
   const connections = options.connections ?? DEFAULT_CONNECTIONS;
@@ -166,7 +174,7 @@ function keepWarm(wire: Wire, options: OrderEntryOptions): Warmth {
   const warm = async () => {
     usedUs = clock.monotonicUs();
     const requests = Array.from(
-      { length: connections },
+      { length: Math.max(connections, transport.idle()) },
       () => wire.start({ method: "GET", path: "/time", signed: false, deadlineMs }).end,
     );
     const ends = await Promise.all(requests);
@@ -181,13 +189,35 @@ function keepWarm(wire: Wire, options: OrderEntryOptions): Warmth {
   return { warm, used: () => void (usedUs = clock.monotonicUs()), stop: () => clearInterval(timer) };
 }
 
+const HEADERS = { accept: "application/json", "user-agent": USER_AGENT };
+
+/** Our own connections where they lead straight to the venue; `fetch` through a proxy or over a given network. */
+function openTransport(
+  options: OrderEntryOptions,
+): { readonly transport: Transport; readonly close: () => void } {
+  const { caCerts = [], clock, connections = DEFAULT_CONNECTIONS, profile, proxy, random } = options;
+  const common = {
+    base: profile.clob,
+    headers: HEADERS,
+    maxBytes: MAX_BYTES,
+    monotonicUs: () => clock.monotonicUs(),
+  };
+  // One more than is kept warm: a read beside the orders does not cost them a connection.
+  const maxIdle = connections + 1;
+  if (options.network === undefined && (proxy === undefined || proxy === null || proxy === "")) {
+    const transport = openDirectPool({ ...common, random, connections, maxIdle, caCerts });
+    return { transport, close: () => {} };
+  }
+  const network = options.network ?? openNetwork(proxy ?? null, { maxIdlePerHost: maxIdle });
+  const close = () => options.network === undefined ? network.close() : undefined;
+  return { transport: fetchTransport({ ...common, network }), close };
+}
+
 /** Opens the connections' pool and the account's desk. `close()` ends what is under way as ABORTED. */
 export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
-  const { clock, profile, random, signer } = options;
-  const connections = options.connections ?? DEFAULT_CONNECTIONS;
-  // One more than is kept warm: a read beside the orders does not cost them a connection.
-  const network = options.network ?? openNetwork(options.proxy ?? null, { maxIdlePerHost: connections + 1 });
-  const wire = openWire({ base: profile.clob, network, clock, signer });
+  const { clock, random, signer } = options;
+  const { transport, close } = openTransport(options);
+  const wire = openWire({ transport, clock, signer });
   const gauge = new Gauge(options);
   const stop = new AbortController();
   const { submitMs = 5000, cancelMs = 5000, readMs = 5000 } = options.deadlines ?? {};
@@ -198,7 +228,7 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
   );
   const cancels = { wire, gauge, deadlineMs: cancelMs };
   const beatMs = options.deadlines?.beatMs ?? Math.max(MIN_BEAT_DEADLINE_MS, BEAT_DEADLINE_MS / clock.speed);
-  const warmth = keepWarm(wire, options);
+  const warmth = keepWarm(wire, transport, options);
 
   const submit = (body: string, postOnly: boolean): SubmitCall => {
     if (stop.signal.aborted) {
@@ -235,13 +265,13 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
     heartbeat: (id) => beat(wire, gauge, id, beatMs),
     warm: warmth.warm,
     health: () => gauge.read(),
-    close() {
-      if (stop.signal.aborted) return Promise.resolve();
+    async close() {
+      if (stop.signal.aborted) return;
       stop.abort(new DOMException("closed", "AbortError"));
       warmth.stop();
       wire.close();
-      if (options.network === undefined) network.close();
-      return Promise.resolve();
+      await transport.close();
+      close();
     },
   };
 }

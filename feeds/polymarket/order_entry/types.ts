@@ -25,9 +25,8 @@ export interface VenueModeState {
 export interface CallStamps {
   readonly startUs: number;
   /**
-   * The request was handed to the runtime, whole. Its bytes are on the wire once the current turn of the event loop ends
-   * (some 30 us later in a turn that ends at once, see docs/order_entry.md): work done after `submit()` in the same turn
-   * holds them up.
+   * Right after the request's bytes were given to the socket, within the call that sent it if a connection was idle; through
+   * a proxy the runtime had them then, and writes when the turn of the event loop ends. Null: nothing was written.
    */
   readonly writtenUs: number | null;
   readonly doneUs: number | null;
@@ -115,7 +114,7 @@ export type HeartbeatAnswer =
 export interface OrderEntry {
   readonly mode: VenueModeState;
   /**
-   * Sends a signed order's JSON body. Decides on mode and budget and starts the request before it returns: no await lies
+   * Sends a signed order's JSON body. Decides on mode and budget and writes the request before it returns: no await lies
    * between the caller's decision and the socket. `postOnly` orders pass the post-only mode.
    */
   submit(body: string, options: { readonly postOnly: boolean }): SubmitCall;
