@@ -280,9 +280,9 @@ export interface AdoptedPosition {
   readonly token: string;
   readonly conditionId: string;
   readonly outcome: Outcome;
-  /** Added to what is held; never negative. */
+  /** Added to what is held; negative only for shares of others that went. */
   readonly shares: Shares;
-  /** What they cost with fees, or their payout when nobody knows. */
+  /** What they cost with fees, or their payout when nobody knows; of the same sign. */
   readonly cost: Usdc;
 }
 /**

@@ -275,6 +275,8 @@ export class Portfolio {
     position.shares = (position.shares + shares) as Shares;
     position.cost = add(position.cost, cost);
     position.open = true;
+    // Shares of others come and go; of a window that was let go there is nothing to take from.
+    if (position.shares <= 0 && isForeign(token)) this.positions.delete(token);
   }
 
   private lateFill(fill: FillEvent, conditionId: string, outcome: Outcome, winner: Outcome): void {

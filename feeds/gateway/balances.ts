@@ -7,7 +7,7 @@ import { type Entry, type EntryPart, heldOf } from "../../core/orders/ledger.ts"
 import { stageOf } from "../../core/orders/lifecycle_table.ts";
 import { MARKET_SIZE_STEP } from "../../core/market/rounding.ts";
 import { type Ms, notional, PRICE_ONE, type Shares, type Usdc } from "../../core/units.ts";
-import { type Desk, now, type TokenFacts } from "./desk.ts";
+import { type Desk, now, tellForeign, type TokenFacts } from "./desk.ts";
 import type { Difference } from "./types.ts";
 import { isUnfinished } from "./words.ts";
 
@@ -73,13 +73,16 @@ export function expectedShares(desk: Desk, token: string): number {
   return (sums === undefined ? 0 : Math.max(0, heldOf(sums))) + (desk.foreignShares.get(token) ?? 0);
 }
 
-/** Nothing is under way that would move a balance, and nothing has moved for a while. */
-export function isQuiet(desk: Desk): boolean {
-  const { life } = desk.keeper.wallet;
-  for (const order of life.orders.values()) if (isUnfinished(desk.keeper.wallet, order)) return false;
+/** Nothing is under way that would move a balance (or that of one token), and nothing has moved for a while. */
+export function isQuiet(desk: Desk, token?: string): boolean {
+  const { wallet } = desk.keeper;
+  const { life } = wallet;
+  for (const order of life.orders.values()) {
+    if ((token === undefined || order.terms.token === token) && isUnfinished(wallet, order)) return false;
+  }
   const since = now(desk) - desk.timing.balanceGraceMs;
   for (const { state, updatedAtMs, matchedAtMs, legs } of life.trades.values()) {
-    if (legs.length === 0) continue;
+    if (!legs.some((leg) => token === undefined || leg.token === token)) continue;
     // A trade learned late has long reached the balances, however fresh the news is to us.
     const movedMs = Math.min(updatedAtMs, matchedAtMs + SETTLING_MS);
     if (stageOf(state) === "provisional" || movedMs > since) return false;
@@ -189,7 +192,8 @@ export class BalanceCheck {
     this.checks++;
     for (const [token, shares] of reading.shares) {
       // Nothing of it is in the wallet: no more to be asked for.
-      if (shares === 0 && expectedShares(desk, token) === 0) desk.foreignTokens.delete(token);
+      if (shares !== 0 || expectedShares(desk, token) !== 0 || desk.foreignTold.has(token)) continue;
+      desk.foreignTokens.delete(token);
     }
     for (const { payout, conditionId, token } of takeRedemptions(desk, reading, tokens)) {
       desk.keeper.note("note", { type: "redeemed", token, payout });
@@ -207,6 +211,7 @@ export class BalanceCheck {
     if (venue < own) return false;
     foreignShares.set(token, venue - own);
     keeper.note("note", { type: "foreign-shares", token, shares: venue - own });
+    tellForeign(this.desk, token);
     return true;
   }
 

@@ -2,8 +2,9 @@
 import type { Outcome } from "../../core/market/instrument.ts";
 import { hashOf } from "../../core/orders/lifecycle_reply.ts";
 import { isEnded } from "../../core/orders/lifecycle_table.ts";
+import { knowsOrder } from "../../core/orders/lifecycle_past.ts";
 import type { TrackedOrder } from "../../core/orders/lifecycle_types.ts";
-import type { Ms } from "../../core/units.ts";
+import type { Ms, Shares } from "../../core/units.ts";
 import type { ListedOrder, ListedTrade } from "../polymarket/order_entry/types.ts";
 import type { Asker } from "./asker.ts";
 import type { Keeper } from "./keeper.ts";
@@ -28,8 +29,42 @@ export interface Desk {
   readonly alarm: (code: string, detail: string) => void;
   /** Tokens that trades of no order of ours named: shares of others may lie in the wallet. */
   readonly foreignTokens: Map<string, TokenFacts>;
-  /** Shares of foreign tokens found at the start. */
+  /** Shares of foreign tokens in the wallet, as last read. */
   readonly foreignShares: Map<string, number>;
+  /** Shares of foreign tokens that trades which are not settled bring. */
+  readonly foreignPending: Map<string, number>;
+  /** Shares of foreign tokens that the engine was told of. */
+  readonly foreignTold: Map<string, number>;
+  /** Resolved windows: what others have of them counts to nothing any more. */
+  readonly overWindows: Set<string>;
+  /** A trade of no order of ours stands in a listing. */
+  readonly onForeignTrade: (row: ListedTrade) => void;
+}
+
+const MAX_OVER = 2_000;
+
+/** A window was resolved: the engine has let go of everything in it. */
+export function noteOver({ foreignTold, foreignTokens, overWindows }: Desk, conditionId: string): void {
+  overWindows.add(conditionId);
+  if (overWindows.size > MAX_OVER) overWindows.delete(overWindows.values().next().value!);
+  for (const token of foreignTold.keys()) {
+    if (foreignTokens.get(token)?.conditionId === conditionId) foreignTold.delete(token);
+  }
+}
+
+/** Tells the engine what of others' shares came or went since it was told last. */
+export function tellForeign(desk: Desk, token: string): void {
+  const { foreignPending, foreignShares, foreignTokens, foreignTold, keeper, overWindows } = desk;
+  const facts = foreignTokens.get(token);
+  if (facts === undefined || overWindows.has(facts.conditionId)) return;
+  if (keeper.wallet.ledgers.winners.has(facts.conditionId)) return;
+  const shares = (foreignShares.get(token) ?? 0) + (foreignPending.get(token) ?? 0);
+  const change = shares - (foreignTold.get(token) ?? 0);
+  if (change === 0) return;
+  if (shares === 0) foreignTold.delete(token);
+  else foreignTold.set(token, shares);
+  const { conditionId, outcome } = facts;
+  keeper.tellForeignShares({ token, conditionId, outcome, shares: change as Shares });
 }
 
 export const now = (desk: Desk): Ms => desk.options.clock.now();
@@ -57,11 +92,11 @@ export interface OpenNow {
 /** Lists the open orders of the API key and tells the orders' lives about ours. Throws HttpError. */
 export async function readOpenOrders(desk: Desk): Promise<OpenNow> {
   const { askedAt, rows } = await desk.options.entry.openOrders();
-  const { orders } = desk.keeper.wallet.life;
+  const { life } = desk.keeper.wallet;
   const ours: string[] = [];
   const foreign: ListedOrder[] = [];
   for (const row of rows) {
-    if (orders.has(hashOf(row.hash))) ours.push(hashOf(row.hash));
+    if (knowsOrder(life, hashOf(row.hash))) ours.push(hashOf(row.hash));
     else foreign.push(row);
   }
   desk.keeper.take({ type: "openOrders", at: now(desk), askedAt, hashes: ours });
@@ -97,6 +132,7 @@ export function takeTrades(desk: Desk, rows: readonly ListedTrade[], quietly = f
     const { keeper } = desk;
     if (!keeper.isOurTrade(row.report)) {
       noteForeignTokens(desk, row);
+      desk.onForeignTrade(row);
       if (quietly) keeper.noteForeign(row.report.id);
     }
     const before = keeper.wallet.life.trades.get(row.report.id)?.state;

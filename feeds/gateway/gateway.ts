@@ -11,7 +11,8 @@ import { resumeState, type WalletState } from "../journal/state.ts";
 import { modeForbids } from "../polymarket/order_entry/venue_mode.ts";
 import { Asker } from "./asker.ts";
 import { BalanceCheck, versionOf } from "./balances.ts";
-import { cancelOurs, type Desk, mayRest, now, takeTrades, unknownHashes } from "./desk.ts";
+import { cancelOurs, type Desk, mayRest, noteOver, now, takeTrades, unknownHashes } from "./desk.ts";
+import { ForeignWatch } from "./foreign.ts";
 import { Keeper } from "./keeper.ts";
 import { Markets } from "./markets.ts";
 import { Links } from "./links.ts";
@@ -46,6 +47,7 @@ class LiveGateway implements Gateway {
   private readonly asker: Asker;
   private readonly sender: Sender;
   private readonly resync: Resync;
+  private readonly foreign: ForeignWatch;
   private checks: BalanceCheck | null = null;
   private phase: "new" | "starting" | "running" | "stopping" | "stopped" = "new";
   private latch: LatchMark | null;
@@ -78,6 +80,7 @@ class LiveGateway implements Gateway {
       onAlarm: alarm,
       beforeFinal: (fill, tell) => this.refresher.before(this.assetOf(fill), tell),
       onNews: () => this.tellNews(),
+      onForeign: (input) => input.type === "trade" ? this.foreign.trade(input.trade) : this.foreign.order(),
       onBroken: (error) => this.journalBroken(error),
     });
     this.asker = new Asker({
@@ -100,7 +103,12 @@ class LiveGateway implements Gateway {
       alarm,
       foreignTokens: new Map(),
       foreignShares: new Map(),
+      foreignPending: new Map(),
+      foreignTold: new Map(),
+      overWindows: new Set(),
+      onForeignTrade: (row) => this.foreign.listed(row),
     };
+    this.foreign = new ForeignWatch(this.desk, (error) => this.onBug(error));
     this.sender = new Sender(this.desk, {
       onBug: (error) => this.onBug(error),
       onTaken: (hash, since) => this.links.expect(hash, since),
@@ -163,6 +171,7 @@ class LiveGateway implements Gateway {
     this.nextBalance = now(this.desk) + this.desk.timing.balanceEveryMs;
     this.nextForget = now(this.desk) + this.desk.timing.forgetEveryMs;
     this.phase = "running";
+    this.foreign.begin();
     this.tellNews();
     return report;
   }
@@ -172,6 +181,7 @@ class LiveGateway implements Gateway {
     if (token !== null) this.sender.dropLadders(token);
     if (event.type === "resolved" && event.source === "venue") {
       this.keeper.resolved(event.conditionId, event.winner);
+      noteOver(this.desk, event.conditionId);
     }
     if (event.type === "clock") this.tick();
   }
@@ -236,6 +246,7 @@ class LiveGateway implements Gateway {
     this.lastTick = at;
     this.keeper.take({ type: "clock", at });
     if (this.phase !== "running") return;
+    this.foreign.tick(at);
     if (at >= this.nextLatch) {
       this.nextLatch = at + timing.latchEveryMs;
       this.readLatchFile();
@@ -276,6 +287,7 @@ class LiveGateway implements Gateway {
     const started = this.phase === "running";
     this.phase = "stopping";
     this.resync.close();
+    this.foreign.close();
     const cancelled = started
       ? await cancelOurs(this.desk, () => this.sender.awaited)
       : { open: [], proved: false };
@@ -309,6 +321,7 @@ class LiveGateway implements Gateway {
     this.phase = "stopping";
     this.bug ??= reason;
     this.resync.close();
+    this.foreign.close();
     this.refresher.close();
     try {
       if (traded) await this.options.entry.cancelAll();

@@ -6,6 +6,7 @@
 import { OperationError } from "../../core/errors.ts";
 import type { Outcome } from "../../core/market/instrument.ts";
 import type { Entry } from "../../core/orders/ledger.ts";
+import { knowsOrder, tradeStateOf } from "../../core/orders/lifecycle_past.ts";
 import type { Fill, LifeAction, LifeInput, TradeReport } from "../../core/orders/lifecycle_types.ts";
 import type { Ms, Usdc } from "../../core/units.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -14,12 +15,12 @@ import type { RowKind } from "../journal/rows.ts";
 import {
   applyLedger,
   applyLife,
-  forgetOld,
   type JournalledState,
   type WalletState,
 } from "../journal/state.ts";
 import type { ListedOrder } from "../polymarket/order_entry/types.ts";
 import { Translator } from "./translator.ts";
+import type { ForeignPosition } from "./types.ts";
 
 /** Foreign ids that are remembered, so that each is told once. */
 const MAX_FOREIGN = 10_000;
@@ -32,6 +33,8 @@ export interface KeeperHooks {
   readonly beforeFinal: (fill: Fill, tell: () => void) => void;
   /** The translator has events that were not there before. */
   readonly onNews: () => void;
+  /** An event of an order, or a trade, that is not ours. */
+  readonly onForeign?: (input: LifeInput) => void;
   /** The journal took its last row. */
   readonly onBroken: (error: OperationError) => void;
 }
@@ -137,7 +140,7 @@ export class Keeper {
 
   /** A trade from a listing; those that say nothing new cost no row. */
   takeListed(trade: TradeReport): void {
-    if (this.wallet.life.trades.get(trade.id)?.state === trade.state) return;
+    if (tradeStateOf(this.wallet.life, trade.id) === trade.state) return;
     this.take({ type: "trade", at: this.hooks.now(), trade });
   }
 
@@ -152,6 +155,12 @@ export class Keeper {
     if (this.translator.hasNews) this.hooks.onNews();
   }
 
+  /** Shares of others that came or, negative, went: they count to limits. */
+  tellForeignShares(position: ForeignPosition): void {
+    this.translator.foreignShares(position, this.hooks.now());
+    if (this.translator.hasNews) this.hooks.onNews();
+  }
+
   /** Open orders of others, as listed now: they count to limits. */
   setForeignOrders(orders: readonly ListedOrder[]): void {
     this.translator.setForeignOrders(orders, this.hooks.now());
@@ -159,12 +168,11 @@ export class Keeper {
   }
 
   isOurTrade({ takerHash, makers }: TradeReport): boolean {
-    const { orders } = this.wallet.life;
-    return orders.has(takerHash) || makers.some(({ hash }) => orders.has(hash));
+    const { life } = this.wallet;
+    return knowsOrder(life, takerHash) || makers.some(({ hash }) => knowsOrder(life, hash));
   }
 
   forget(): void {
-    forgetOld(this.wallet, this.hooks.now());
     this.translator.forget();
   }
 
@@ -178,15 +186,20 @@ export class Keeper {
 
   private isForeign(input: LifeInput): boolean {
     if (input.type === "trade") {
-      if (this.isOurTrade(input.trade) || this.wallet.life.trades.has(input.trade.id)) return false;
+      const known = tradeStateOf(this.wallet.life, input.trade.id) !== undefined;
+      if (known || this.isOurTrade(input.trade)) return false;
       if (!this.noteForeign(input.trade.id)) {
         this.hooks.onAlarm("FOREIGN_TRADE", `${input.trade.id} is of no order in the journal`);
       }
+      this.hooks.onForeign?.(input);
       return true;
     }
-    if (!("hash" in input) || this.wallet.life.orders.has(input.hash)) return false;
-    if (input.type === "orderEvent" && !this.noteForeign(input.hash)) {
-      this.hooks.onAlarm("FOREIGN_ORDER", `event for order ${input.hash}`);
+    if (!("hash" in input) || knowsOrder(this.wallet.life, input.hash)) return false;
+    if (input.type === "orderEvent") {
+      if (!this.noteForeign(input.hash)) {
+        this.hooks.onAlarm("FOREIGN_ORDER", `event for order ${input.hash}`);
+      }
+      this.hooks.onForeign?.(input);
     }
     return true;
   }

@@ -88,6 +88,7 @@ async function compare(desk: Desk): Promise<Compared> {
       if (!quiet && keeper.wallet.ledgers.provisional.tokens.has(token)) continue;
       const shares = (row.venue - row.ledger) as Shares;
       desk.foreignShares.set(token, shares);
+      desk.foreignTold.set(token, shares);
       foreignPositions.push({ token, ...pick(facts), shares });
       continue;
     }

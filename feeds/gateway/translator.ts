@@ -184,9 +184,20 @@ export class Translator {
     this.tellChange(newChange(), at);
   }
 
+  /** Shares of others that came or, negative, went. */
+  foreignShares({ token, conditionId, outcome, shares }: ForeignPosition, at: Ms): void {
+    const worth = notional(Math.abs(shares) as Shares, PRICE_ONE);
+    const change = newChange();
+    const cost = (shares < 0 ? -worth : worth) as Usdc;
+    change.adopted.push({ token: foreignToken(token), conditionId, outcome, shares, cost });
+    change.reasons.add("shares of others");
+    this.tellChange(change, at);
+  }
+
   /** Translates what an applied input caused. */
   after(input: LifeInput, actions: readonly LifeAction[]): void {
     if (!this.begun) return;
+    this.noteReturned(actions);
     const hashes = this.hashesOf(input);
     const change = newChange();
     for (const hash of hashes) this.tellStatus(hash, input.at);
@@ -221,6 +232,22 @@ export class Translator {
         return [];
       default:
         return this.known(input.hash) ? [input.hash] : [];
+    }
+  }
+
+  /**
+   * A trade of an order that was put away: the engine has let go of it as well, so that what it moves is told as account. As
+   * far as the engine knows, it had the trades before this one.
+   */
+  private noteReturned(actions: readonly LifeAction[]): void {
+    for (const action of actions) {
+      if (action.type !== "fill" || this.known(action.fill.hash)) continue;
+      const { hash } = action.fill;
+      const order = this.wallet.life.orders.get(hash);
+      if (order === undefined) continue;
+      const sizes = actions.map((other) => other.type === "fill" && other.fill.hash === hash ? other.fill.size : 0);
+      const told = order.told - sizes.reduce<number>((sum, size) => sum + size, 0);
+      this.outside.set(hash, { withheld: 0, told, pending: new Set() });
     }
   }
 

@@ -389,7 +389,7 @@ export class FakeVenue {
             ...[...this.trades.values()].filter(({ report }) =>
               (id === undefined || report.id === id) && (report.matchedAtMs ?? 0) >= (afterMs ?? 0)
             ).map(({ report }) => listedTrade(report, report.token === UP ? "up" : "down")),
-            ...(id === undefined ? this.foreignTrades : []),
+            ...this.foreignTrades.filter(({ report }) => id === undefined || report.id === id),
           ],
         })),
       collateral: () => read("collateral", () => ({ balance: this.cash as Usdc, allowances: {} })),
