@@ -5,7 +5,7 @@ import { type GlobalOptions, GLOBALS_WITH_VALUE, newProgram } from "./global_opt
 import { type Io, systemIo } from "./io.ts";
 import { paint } from "./output.ts";
 import { COMMANDS, type Register } from "./registry.ts";
-import { bindRun, examples, type Outcome, type Run, toJson } from "./run.ts";
+import { bindRun, examples, leftOutcome, type Outcome, type Run, toJson } from "./run.ts";
 import { VERSION } from "./version.ts";
 
 const SCHEMA = "poly-edge/1";
@@ -252,10 +252,15 @@ export async function main(
     logLevel: "info",
     venue: null,
     outcome: null,
+    left: null,
   };
   const captured: Captured = { help: "" };
   const program = buildProgram(captured, commands);
   bindRun(program, run);
+  own.onHurry?.(() => {
+    const outcome = leftOutcome(run);
+    return outcome === null ? null : printOutcome(run, outcome, program.opts<GlobalOptions>(), argv);
+  });
   try {
     await program.parseAsync(argv, { from: "user" });
     run.outcome ??= { command: "", error: new Error("no command ran") };

@@ -23,6 +23,8 @@ export interface Io {
   readonly signal: AbortSignal;
   /** Rejects when a bug surfaced outside the command's own promise. Never resolves. */
   readonly fatal?: Promise<never>;
+  /** What the second SIGINT or SIGTERM says before it ends the process: prints it and returns the exit code; null: 130. */
+  readonly onHurry?: (say: () => number | null) => void;
   /** Removes the signal listeners. */
   readonly close?: () => void;
 }
@@ -91,16 +93,17 @@ function environment(name: string): string | undefined {
   return value === "" ? undefined : value;
 }
 
-/** The real process. The second SIGINT or SIGTERM leaves at once with 130. */
+/** The real process. The second SIGINT or SIGTERM leaves at once: with 130, or as `onHurry` has it. */
 export function systemIo(): Io {
   const controller = new AbortController();
   const stop = (reason: string) => {
     if (!controller.signal.aborted) controller.abort(new DOMException(reason, "AbortError"));
   };
   let signals = 0;
+  let hurried: () => number | null = () => null;
   const onSignal = (name: string) => () => {
     signals++;
-    if (signals > 1) Deno.exit(130);
+    if (signals > 1) Deno.exit(hurried() ?? 130);
     stop(`stopped by ${name}`);
   };
   const listeners: [Deno.Signal, () => void][] = [["SIGINT", onSignal("SIGINT")]];
@@ -129,6 +132,7 @@ export function systemIo(): Io {
     terminal: systemTerminal(),
     signal: controller.signal,
     fatal,
+    onHurry: (say) => void (hurried = say),
     close() {
       for (const [name, listener] of listeners) Deno.removeSignalListener(name, listener);
       globalThis.removeEventListener("unhandledrejection", onRejection);

@@ -47,6 +47,14 @@ export interface Outcome {
   readonly error?: unknown;
 }
 
+/** What a command leaves behind when it is stopped before it has a result. */
+export interface Left {
+  readonly code: string;
+  /** What may be left, and what to do about it. */
+  readonly message: string;
+  readonly data: Record<string, unknown>;
+}
+
 /** One invocation of the program; found by its root command, because commander passes nothing else through. */
 export interface Run {
   readonly io: Io;
@@ -59,6 +67,8 @@ export interface Run {
   logLevel: LogLevel;
   venue: string | null;
   outcome: Outcome | null;
+  /** See `leavesBehind()`. */
+  left: { readonly command: string; readonly now: () => Left | null } | null;
 }
 
 const runs = new WeakMap<object, Run>();
@@ -100,6 +110,24 @@ export function secretsDesk(ctx: CommandContext): SecretsDesk {
       run.redact = (text) => filter(before(text));
     },
   };
+}
+
+/**
+ * From now on a stop before there is a result ends with exit 5 and with what `now()` says; null: nothing is left, exit 0. A
+ * second signal, which ends the process at once, says the same.
+ */
+export function leavesBehind(ctx: CommandContext, command: string, now: () => Left | null): void {
+  const run = runOf.get(ctx);
+  if (run !== undefined) run.left = { command, now };
+}
+
+/** How a run ends that is stopped while something is left; null when nothing is, as far as it was told. */
+export function leftOutcome(run: Run): Outcome | null {
+  const left = run.left?.now() ?? null;
+  if (run.left === null || left === null) return null;
+  const { code, data, message } = left;
+  run.warnings.push({ code, message });
+  return { command: run.left.command, result: { data: { stopped: true, ...data }, exit: 5 } };
 }
 
 /** Examples for `.addHelpText("after", examples([...]))`, each without the program's name. */
@@ -307,7 +335,7 @@ export function attach(command: Attachable, name: string, action: Action, option
     } catch (error) {
       if (isStop(error, run.io.signal)) {
         run.warnings.push({ code: "STOPPED", message: "The command was stopped before it had a result." });
-        run.outcome = { command: name, result: { data: { stopped: true } } };
+        run.outcome = leftOutcome(run) ?? { command: name, result: { data: { stopped: true } } };
       } else run.outcome = { command: name, error };
     } finally {
       opened?.close();

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { main } from "../../commands/cli.ts";
 import type { CommandContext, CommandResult } from "../../commands/command.ts";
 import type { Register } from "../../commands/registry.ts";
-import { type Action, attach } from "../../commands/run.ts";
+import { type Action, attach, leavesBehind } from "../../commands/run.ts";
 
 /** A command `probe [words...] [--size <n>]` that does `action`. */
 export const probe =
@@ -27,6 +27,17 @@ async function stubborn(ctx: CommandContext): Promise<CommandResult> {
   return await new Promise(() => setInterval(() => {}, 1000));
 }
 
+/** As `stubborn`, and something is left when it is ended. */
+async function untidy(ctx: CommandContext): Promise<CommandResult> {
+  leavesBehind(
+    ctx,
+    "untidy",
+    () => ({ code: "ORDERS_LEFT", message: "Two orders may be open.", data: { openAfter: 2 } }),
+  );
+  ctx.record({ ready: true });
+  return await stubborn(ctx);
+}
+
 /** Writes until told to stop. */
 async function flood(ctx: CommandContext): Promise<CommandResult> {
   let lines = 0;
@@ -46,7 +57,7 @@ async function stray(ctx: CommandContext): Promise<CommandResult> {
   return { data: {} };
 }
 
-const actions: Readonly<Record<string, Action>> = { wait, stubborn, flood, stray };
+const actions: Readonly<Record<string, Action>> = { wait, stubborn, untidy, flood, stray };
 
 if (import.meta.main) {
   const register: Register = (program) => {

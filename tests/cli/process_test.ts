@@ -80,6 +80,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the second signal leaves at once with exit 5 and says what is left, when something is",
+  ignore: !posix,
+  async fn() {
+    const child = spawn(["untidy", "--json"]);
+    const output = await readUntil(child.stdout, `{"ready":true}`);
+    const text = output.rest();
+    child.kill("SIGINT");
+    const second = setInterval(() => child.kill("SIGINT"), 50);
+    const status = await child.status;
+    clearInterval(second);
+    await child.stderr.cancel();
+    const envelope = JSON.parse((await text).trimEnd().split("\n").at(-1) ?? "");
+    assert.equal(status.code, 5);
+    assert.deepEqual(envelope.data, { stopped: true, openAfter: 2 });
+    assert.deepEqual(envelope.warnings, [{ code: "ORDERS_LEFT", message: "Two orders may be open." }]);
+  },
+});
+
+Deno.test({
   name: "a reader that goes away stops the command without a stack",
   ignore: !posix,
   async fn() {

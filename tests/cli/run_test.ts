@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { InvariantError, OperationError } from "../../core/errors.ts";
 import { VERSION } from "../../commands/version.ts";
-import { examples } from "../../commands/run.ts";
+import { examples, leavesBehind } from "../../commands/run.ts";
 import { poly } from "./harness.ts";
 import { probe } from "./probe_program.ts";
 
@@ -165,6 +165,32 @@ Deno.test("a command that lets the abort reason through has stopped cleanly: exi
   assert.equal(code, 0);
   assert.equal(envelope?.ok, true);
   assert.equal(envelope?.warnings?.[0]?.code, "STOPPED");
+});
+
+Deno.test("a command that is stopped while something is left is done in part: exit 5, and what is left", async () => {
+  for (const left of [true, false]) {
+    const controller = new AbortController();
+    const command = probe((ctx) => {
+      const message = "One order may be open.";
+      leavesBehind(
+        ctx,
+        "probe",
+        () => left ? { code: "ORDERS_LEFT", message, data: { openAfter: null } } : null,
+      );
+      controller.abort(new DOMException("stopped by SIGINT", "AbortError"));
+      return Promise.reject(ctx.signal.reason);
+    });
+    const options = { commands: [command], signal: controller.signal };
+    const { code, envelope } = await poly(["probe", "--json"], options);
+    assert.deepEqual(
+      [code, envelope?.data],
+      left ? [5, { stopped: true, openAfter: null }] : [0, {
+        stopped: true,
+      }],
+    );
+    const codes = envelope?.warnings?.map((warning) => warning.code);
+    assert.deepEqual(codes, left ? ["STOPPED", "ORDERS_LEFT"] : ["STOPPED"]);
+  }
 });
 
 Deno.test("a failure after the signal is still a failure", async () => {
