@@ -3,30 +3,31 @@ import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
 import type { Ms } from "../core/units.ts";
-import { openNetwork } from "../feeds/net/network.ts";
-import { measureClients } from "../feeds/probe/clients.ts";
-import { LEGS, measureLegs } from "../feeds/probe/legs.ts";
+import { type Network, openNetwork } from "../feeds/net/network.ts";
 import { asVenueError } from "../feeds/venue_error.ts";
-import type { VenueProfile } from "../feeds/venue_profile.ts";
 import { accountFlags, accountOptions, openAccount } from "./account.ts";
 import type { CommandContext, CommandResult, OpenVenue } from "./command.ts";
+import { spanText } from "./output.ts";
 import { parseCount, parseSpan } from "./parse.ts";
 import { type FeedAges, measureFeeds } from "./probe/feeds.ts";
 import { measureJournal, measureSign } from "./probe/local.ts";
-import { numbersOfMs } from "./probe/numbers.ts";
+import {
+  measureNetwork,
+  type NetworkFindings,
+  nothingToJudge,
+  type ProbeWays,
+  proxiesOf,
+} from "./probe/network.ts";
 import { chooseWindow, measureOrders, type OrderTimes } from "./probe/orders.ts";
 import { budgetOf, PROBE_SCHEMA, type ProbeResult, readProbe } from "./probe/result.ts";
-import { compareProbes, compareText, probeText } from "./probe/text.ts";
+import { StageList } from "./probe/stage_list.ts";
+import { compareProbes, compareText, measuredText, probeText } from "./probe/text.ts";
 import { attach, examples } from "./run.ts";
 import { arm } from "./trading/arming.ts";
-import type { StageNumbers } from "./trading/latency.ts";
 import { openVenueClock, type VenueClock } from "./venue_clock.ts";
 
 const DEFAULT_SAMPLES = "50";
 const DEFAULT_FOR = "10s";
-/** Connections opened for the legs and for cold requests: each costs the venue a handshake. */
-const MOST_CONNECTIONS = 10;
-const DEADLINE_MS = 5000;
 
 /** Adds `latency-probe` to the program. */
 export function register(program: Command): void {
@@ -39,7 +40,7 @@ export function register(program: Command): void {
       .option("--for <time>", "how long to listen to the feeds", DEFAULT_FOR)
       .option("--out <file>", "save the result here (default: latency/ in the data folder)")
       .option("--label <text>", "name of this host or region in the result", "here")
-      .option("--compare-proxies <list>", "proxy URLs to measure beside the configured way")
+      .option("--compare-proxies <list>", "proxies to measure beside the configured way: URLs, or `direct`")
       .option("--orders", "send and cancel post-only orders too; needs arming, see docs/live.md")
       .option("--yes", "with --orders: do not ask again")
       .addHelpText(
@@ -84,90 +85,40 @@ const summary = ({ at, budget, label, venue, verdict }: ProbeResult) => ({
   totalP95Ms: budget.totalP95Ms,
 });
 
-/** A light answer of each service. */
-const hostsOf = (profile: VenueProfile): readonly (readonly [name: string, url: string])[] => [
-  ["clob", `${profile.clob}/time`],
-  ["futures", `${profile.futuresRest}/fapi/v1/time`],
-  ["spot", `${profile.spotRest}/api/v3/time`],
-  ["deribit", `${profile.deribitRest}/api/v2/public/get_time`],
-];
-
-class StageList {
-  readonly stages: Record<string, StageNumbers> = {};
-
-  add(name: string, ms: readonly number[]): void {
-    const numbers = numbersOfMs(ms);
-    if (numbers !== null) this.stages[name] = numbers;
-  }
-}
-
-/** Legs to every host. A host that does not answer is a warning; without the order host there is no verdict. */
-async function legs(
-  ctx: CommandContext,
-  profile: VenueProfile,
-  samples: number,
-  list: StageList,
-): Promise<void> {
-  if (ctx.config.network.proxy !== "") {
-    ctx.warn({
-      code: "PROBE_LEGS_SKIPPED",
-      message: "Lookup, TCP and TLS are not measured through a proxy: they would go round it.",
-    });
-    return;
-  }
-  for (const [name, url] of hostsOf(profile)) {
-    try {
-      const times = await measureLegs({
-        url,
-        connections: Math.min(samples, MOST_CONNECTIONS),
-        roundTrips: samples,
-        deadlineMs: DEADLINE_MS + samples * 500,
-        signal: ctx.signal,
-        monotonicUs,
-      });
-      for (const leg of LEGS) list.add(`${name}.${leg}`, times[leg]);
-    } catch (error) {
-      ctx.signal.throwIfAborted();
-      const message = error instanceof Error ? error.message : String(error);
-      ctx.warn({ code: "PROBE_HOST_SILENT", message: `${name} was not measured: ${message}` });
-    }
-  }
-}
-
-const withoutLogin = (proxy: string | null): string | null => {
-  if (proxy === null) return null;
-  const { host, protocol } = new URL(proxy);
-  return `${protocol}//${host}`;
-};
-
-function proxiesOf(ctx: CommandContext, text: unknown): (string | null)[] {
-  const configured = ctx.config.network.proxy === "" ? null : ctx.config.network.proxy;
-  const more = typeof text === "string"
-    ? text.split(",").map((one) => one.trim()).filter((one) => one !== "")
-    : [];
-  for (const one of more) {
-    if (!/^(https?|socks5h?):\/\/[^\s/]+\/?$/.test(one) || !URL.canParse(one)) {
-      throw new OperationError({
-        code: "USAGE",
-        message: "Cannot read --compare-proxies as a list of proxy URLs",
-        hint: "For example: http://127.0.0.1:3128,socks5://127.0.0.1:1080",
-        exit: 2,
-      });
-    }
-  }
-  return [configured, ...more];
-}
-
 interface Heard {
-  readonly clients: Awaited<ReturnType<typeof measureClients>>;
+  readonly network: NetworkFindings;
   readonly feeds: FeedAges;
   readonly offset: { readonly clockOffsetMs: number | null; readonly roundTripMs: number | null };
 }
 
-interface Wanted {
-  readonly samples: number;
+interface Wanted extends ProbeWays {
   readonly forMs: Ms;
-  readonly proxies: readonly (string | null)[];
+}
+
+/** Ages of the feeds; feeds that cannot be opened are a warning, and the rest of the probe goes on. */
+async function hear(
+  ctx: CommandContext,
+  venue: OpenVenue,
+  network: Network,
+  forMs: Ms,
+  list: StageList,
+): Promise<FeedAges> {
+  const nothing: FeedAges = { ages: new Map(), instruments: [] };
+  let why = "it sent nothing with a time of its own";
+  let feeds = nothing;
+  try {
+    feeds = await measureFeeds(ctx, venue, network, forMs);
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    if (!(error instanceof OperationError)) throw error;
+    why = error.message;
+  }
+  for (const [feed, ages] of feeds.ages) list.add(`feed.${feed}`, ages);
+  ctx.signal.throwIfAborted();
+  if (!list.has("feed.polymarket.market")) {
+    ctx.warn({ code: "PROBE_NO_FEED_AGE", message: `The age of the book was not measured: ${why}` });
+  }
+  return feeds;
 }
 
 /** Everything that needs no account. */
@@ -177,27 +128,20 @@ async function listen(
   wanted: Wanted,
   list: StageList,
 ): Promise<Heard> {
-  const { forMs, proxies, samples } = wanted;
-  const { profile } = venue;
+  const { forMs } = wanted;
   const network = openNetwork(ctx.config.network.proxy);
+  const progress = ctx.progress("latency-probe");
   let clock: VenueClock | null = null;
   try {
     clock = await openVenueClock(ctx, venue, network);
     const offset = clock.data();
-    await legs(ctx, profile, samples, list);
-    const clients = await measureClients({
-      url: `${profile.clob}/time`,
-      warmSamples: samples,
-      coldSamples: Math.min(samples, MOST_CONNECTIONS),
-      ...{ proxies, deadlineMs: DEADLINE_MS, signal: ctx.signal, monotonicUs },
-    });
-    list.add("clob.warm", clients.find((of) => of.state === "warm" && of.version === "HTTP/1.1")?.ms ?? []);
-    const feeds = await measureFeeds(ctx, venue, network, forMs);
-    for (const [feed, ages] of feeds.ages) list.add(`feed.${feed}`, ages);
-    return { clients, feeds, offset };
+    const findings = await measureNetwork(ctx, venue.profile, wanted, list, progress);
+    progress.update(5, 6, `listening to the feeds for ${spanText(forMs)}`);
+    return { network: findings, feeds: await hear(ctx, venue, network, forMs, list), offset };
   } catch (error) {
-    throw asVenueError(error, profile);
+    throw asVenueError(error, venue.profile);
   } finally {
+    progress.stop();
     await clock?.close();
     network.close();
   }
@@ -215,10 +159,16 @@ async function probe(ctx: CommandContext, options: Record<string, unknown>): Pro
     if (account !== null) await arm(ctx, account, options["yes"] === true);
     const venue = account?.venue ?? await ctx.venue();
     const list = new StageList();
-    const { clients, feeds, offset } = await listen(ctx, venue, { samples, forMs, proxies }, list);
+    const { feeds, network, offset } = await listen(ctx, venue, { samples, forMs, proxies }, list);
+    const { clients, hosts, orderHostFailure } = network;
     list.add("sign", await measureSign(samples, monotonicUs));
     list.add("journal", await measureJournal(ctx, samples, monotonicUs));
     ctx.signal.throwIfAborted();
+    const measured = { stages: { ...list.stages }, hosts, clients };
+    if (orderHostFailure !== null) {
+      ctx.print(measuredText(measured, ctx.color));
+      throw nothingToJudge(orderHostFailure, venue.profile, { ...offset, ...measured });
+    }
     let orders: OrderTimes | null = null;
     if (account !== null) {
       const instrument = chooseWindow(feeds.instruments, venue.clock.now());
@@ -231,10 +181,8 @@ async function probe(ctx: CommandContext, options: Record<string, unknown>): Pro
       label: String(options["label"]),
       venue: venue.profile.name,
       ...offset,
+      ...measured,
       stages: { ...list.stages },
-      clients: clients.map(({ failure, ms, proxy, state, version }) => ({
-        ...{ version, state, failure, proxy: withoutLogin(proxy), numbers: numbersOfMs(ms) },
-      })),
       orders: orders !== null,
       ...budgetOf(list.stages, ctx.config.latency),
     };
@@ -244,7 +192,7 @@ async function probe(ctx: CommandContext, options: Record<string, unknown>): Pro
   }
 }
 
-/** 5: orders may be open; 3: over the budget. */
+/** 5: orders may be open, or a stage of the way is missing; 3: over the budget. */
 function finish(
   ctx: CommandContext,
   result: ProbeResult,
@@ -271,7 +219,8 @@ function finish(
       message: "It is not proved that no order of the probe is open. Run: poly-edge cancel-all",
     });
   }
-  const exit = left ? 5 as const : result.verdict === "no-go" ? 3 as const : 0 as const;
+  const part = result.budget.missing.length > 0;
+  const exit = left ? 5 as const : result.verdict === "no-go" ? 3 as const : part ? 5 as const : 0 as const;
   return {
     data: { ...result, saved: path },
     text: probeText(result, path, ctx.color),

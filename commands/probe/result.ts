@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { OperationError } from "../../core/errors.ts";
 import { measuredQuantiles, parseQuantiles } from "../../core/exchange/latency.ts";
+import { LEGS } from "../../feeds/probe/legs.ts";
 import type { Config } from "../config/schema.ts";
 import type { StageNumbers } from "../trading/latency.ts";
 
@@ -17,13 +18,26 @@ const quantilesSchema = z.array(z.string()).min(2).refine((texts) => {
   }
 }, { error: "must be quantiles q:ms that rise from 0 to 1" });
 
+const failureShape = { code: z.string(), message: z.string() };
+const addressSchema = z.strictObject({ address: z.string(), family: z.union([z.literal(4), z.literal(6)]) });
+
+const hostSchema = z.strictObject({
+  name: z.string(),
+  host: z.string(),
+  /** Addresses of both families that the name has; none when it is an address. */
+  resolved: z.array(addressSchema),
+  used: addressSchema.nullable(),
+  failure: z.strictObject({ leg: z.enum(LEGS), ...failureShape }).nullable(),
+});
+
 const caseSchema = z.strictObject({
   version: z.enum(["HTTP/1.1", "HTTP/2"]),
   state: z.enum(["cold", "warm"]),
   /** Without credentials. */
   proxy: z.string().nullable(),
+  /** Up to the failure, if there was one. */
   numbers: numbersSchema.nullable(),
-  failure: z.string().nullable(),
+  failure: z.strictObject(failureShape).nullable(),
 });
 
 const probeSchema = z.strictObject({
@@ -36,6 +50,8 @@ const probeSchema = z.strictObject({
   roundTripMs: z.number().nullable(),
   /** Microseconds. */
   stages: z.record(z.string(), numbersSchema),
+  /** Empty when the configured way is a proxy. */
+  hosts: z.array(hostSchema),
   clients: z.array(caseSchema),
   /** Whether real orders were sent, or their way was put together of its legs. */
   orders: z.boolean(),
@@ -45,11 +61,13 @@ const probeSchema = z.strictObject({
     totalP50Ms: z.number(),
     totalP95Ms: z.number(),
     waterfall: z.array(z.strictObject({ stage: z.string(), p50Ms: z.number(), p95Ms: z.number() })),
+    /** Stages of the way that were not measured: the figures are too good, so the verdict is never `go`. */
+    missing: z.array(z.string()),
   }),
   verdict: z.enum(["go", "marginal", "no-go"]),
-  /** Keys of the section `paper`. */
+  /** Keys of the section `paper`; what was not measured is left as it is there. */
   model: z.strictObject({
-    feedLatencyQuantiles: quantilesSchema,
+    feedLatencyQuantiles: quantilesSchema.optional(),
     orderLatencyQuantiles: quantilesSchema,
     responseLatencyQuantiles: quantilesSchema,
   }),
@@ -78,7 +96,9 @@ export function readProbe(path: string): ProbeResult {
 
 /** The configuration with the probe's latencies in place of its own. Throws LATENCY_FILE_INVALID. */
 export function withLatency(config: Config, path: string): Config {
-  return { ...config, paper: { ...config.paper, ...readProbe(path).model } };
+  const { feedLatencyQuantiles, ...orders } = readProbe(path).model;
+  const feed = feedLatencyQuantiles === undefined ? {} : { feedLatencyQuantiles };
+  return { ...config, paper: { ...config.paper, ...orders, ...feed } };
 }
 
 const texts = (of: StageNumbers): string[] =>
@@ -104,6 +124,7 @@ const NOTHING: StageNumbers = { p50: 0, p95: 0, p99: 0, max: 0, n: 1 };
 /**
  * The stages an order passes from the tick to its acknowledgement: the age of the book when it reaches us, the signature, the
  * row on disk, the round trip (that of real orders when there were some). Percentiles are added, which errs against us.
+ * A stage that was not measured is named as missing. Throws PROBE_INCOMPLETE without any round trip.
  */
 export function budgetOf(
   stages: Stages,
@@ -117,25 +138,31 @@ export function budgetOf(
       hint: "Check the network, --proxy and --venue.",
     });
   }
-  const feed = stages["feed.polymarket.market"] ?? NOTHING;
-  const sign = stages["sign"] ?? NOTHING;
-  const journal = stages["journal"] ?? NOTHING;
+  const feed = stages["feed.polymarket.market"];
+  const sign = stages["sign"];
+  const journal = stages["journal"];
   const parts = [["feed", feed], ["sign", sign], ["journal", journal], ["round trip", trip]] as const;
+  const measured = parts.flatMap(([stage, of]) => of === undefined ? [] : [{ stage, of }]);
+  const missing = parts.flatMap(([stage, of]) => of === undefined ? [stage] : []);
   const ms = (value: number) => Math.round(value / 10) / 100;
-  const total = parts.reduce((sum, [, of]) => plus(sum, of), NOTHING);
+  const total = measured.reduce((sum, { of }) => plus(sum, of), NOTHING);
   const [totalP50Ms, totalP95Ms] = [ms(total.p50), ms(total.p95)];
+  const good = totalP95Ms < limits.goMs && missing.length === 0;
   return {
     budget: {
       goMs: limits.goMs,
       noGoMs: limits.noGoMs,
       totalP50Ms,
       totalP95Ms,
-      waterfall: parts.map(([stage, of]) => ({ stage, p50Ms: ms(of.p50), p95Ms: ms(of.p95) })),
+      waterfall: measured.map(({ of, stage }) => ({ stage, p50Ms: ms(of.p50), p95Ms: ms(of.p95) })),
+      missing,
     },
-    verdict: totalP95Ms < limits.goMs ? "go" : totalP95Ms <= limits.noGoMs ? "marginal" : "no-go",
+    verdict: good ? "go" : totalP95Ms <= limits.noGoMs ? "marginal" : "no-go",
     model: {
-      feedLatencyQuantiles: texts(feed),
-      orderLatencyQuantiles: texts(plus(plus(sign, journal), scaled(trip, 0.5))),
+      ...(feed === undefined ? {} : { feedLatencyQuantiles: texts(feed) }),
+      orderLatencyQuantiles: texts(
+        plus(plus(sign ?? NOTHING, journal ?? NOTHING), scaled(trip, 0.5)),
+      ),
       responseLatencyQuantiles: texts(scaled(trip, 0.5)),
     },
   };

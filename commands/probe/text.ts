@@ -4,6 +4,9 @@ import type { ProbeResult } from "./result.ts";
 
 const BAR = 40;
 
+/** The part of a result that needs no verdict. */
+export type Measured = Pick<ProbeResult, "stages" | "hosts" | "clients">;
+
 const msText = (us: number): string => {
   const ms = us / 1000;
   return ms >= 100 ? ms.toFixed(0) : ms >= 1 ? ms.toFixed(1) : ms.toFixed(3);
@@ -29,38 +32,80 @@ function waterfallText({ budget }: ProbeResult, color: boolean): string {
   });
 }
 
+const NUMBERS = ["n", "p50", "p95", "p99", "max"];
+
+function stagesText({ stages }: Measured, color: boolean): string {
+  const rows = Object.entries(stages);
+  // Below these counts a high percentile is the slowest sample, which the reader should know.
+  const few = rows.some(([, { n }]) => n < 100);
+  const note =
+    "The 95th percentile of fewer than 20 samples, and the 99th of fewer than 100, is the slowest.";
+  const text = table({
+    head: ["stage, ms", ...NUMBERS],
+    align: ["left", "right", "right", "right", "right", "right"],
+    color,
+    rows: rows.map(([stage, of]) => [stage, of.n, ...[of.p50, of.p95, of.p99, of.max].map(msText)]),
+  });
+  return few ? `${text}\n${paint(color).dim(note)}` : text;
+}
+
+const addressText = ({ address, family }: { readonly address: string; readonly family: 4 | 6 }): string =>
+  `${address} (IPv${family})`;
+
+function hostsText({ hosts }: Measured, color: boolean): string {
+  return table({
+    head: ["host", "name", "connected to", "its name has"],
+    align: ["left", "left", "left", "left"],
+    color,
+    rows: hosts.map(({ failure, host, name, resolved, used }) => {
+      const count = (family: 4 | 6) => resolved.filter((of) => of.family === family).length;
+      const has = resolved.length === 0 ? "-" : `${count(4)} IPv4, ${count(6)} IPv6`;
+      const to = used === null ? "-" : addressText(used);
+      return [name, host, failure === null ? to : `${to}, failed`, has];
+    }),
+  });
+}
+
+function clientsText({ clients }: Measured, color: boolean): string {
+  return table({
+    head: ["GET to the order host, ms", "connection", "way", ...NUMBERS],
+    align: ["left", "left", "left", "right", "right", "right", "right", "right"],
+    color,
+    rows: clients.map(({ failure, numbers, proxy, state, version }) => {
+      const way = `${proxyText(proxy)}${failure === null ? "" : ", failed"}`;
+      if (numbers === null) return [version, state, way, "0", "-", "-", "-", "-"];
+      const { max, n, p50, p95, p99 } = numbers;
+      return [version, state, way, n, ...[p50, p95, p99, max].map(msText)];
+    }),
+  });
+}
+
+/** What was measured, without a verdict. */
+export function measuredText(of: Measured, color: boolean): string {
+  return [
+    stagesText(of, color),
+    ...(of.hosts.length === 0 ? [] : [hostsText(of, color)]),
+    clientsText(of, color),
+  ].join("\n\n");
+}
+
+function verdictText({ budget, verdict }: ProbeResult): string {
+  const { goMs, missing, noGoMs, totalP95Ms } = budget;
+  const text = `${verdict}: p95 ${totalP95Ms} ms`;
+  if (verdict === "no-go") return `${text} (> ${noGoMs} ms)`;
+  if (missing.length > 0) return `${text} without ${missing.join(", ")}, which was not measured`;
+  return verdict === "go" ? `${text} (< ${goMs} ms)` : `${text} (${goMs} to ${noGoMs} ms)`;
+}
+
 export function probeText(result: ProbeResult, path: string, color: boolean): string {
   const pen = paint(color);
-  const { budget, stages, verdict } = result;
-  const tint = verdict === "go" ? pen.green : verdict === "no-go" ? pen.red : (text: string) => text;
-  const sign = verdict === "go" ? `< ${budget.goMs}` : verdict === "no-go" ? `> ${budget.noGoMs}` : "between";
+  const { verdict } = result;
+  const tint = verdict === "go" ? pen.green : verdict === "no-go" ? pen.red : pen.yellow;
   return [
-    table({
-      head: ["stage, ms", "n", "p50", "p95", "p99", "max"],
-      align: ["left", "right", "right", "right", "right", "right"],
-      color,
-      rows: Object.entries(stages).map(([stage, of]) => [
-        stage,
-        of.n,
-        ...[of.p50, of.p95, of.p99, of.max].map(msText),
-      ]),
-    }),
-    table({
-      head: ["GET to the order host, ms", "connection", "way", "n", "p50", "p95"],
-      align: ["left", "left", "left", "right", "right", "right"],
-      color,
-      rows: result.clients.map(({ failure, numbers, proxy, state, version }) => [
-        ...[version, state, proxyText(proxy)],
-        ...(numbers === null ? ["0", (failure ?? "").slice(0, 40), ""] : [
-          String(numbers.n),
-          msText(numbers.p50),
-          msText(numbers.p95),
-        ]),
-      ]),
-    }),
+    measuredText(result, color),
     waterfallText(result, color),
     facts([
-      ["verdict", tint(`${verdict}: p95 ${budget.totalP95Ms} ms (${sign} ms)`)],
+      ["verdict", tint(verdictText(result))],
       [
         "basis",
         result.orders ? "orders that were sent and cancelled" : "no order was sent: the round trip of a GET",

@@ -21,7 +21,8 @@ function wordsOf(failure: unknown): string {
   return failure.cause === undefined ? failure.message : `${failure.message} ${wordsOf(failure.cause)}`;
 }
 
-function proxyFault(address: string, failure: unknown): string | null {
+/** The sentence of `Network.fault` for the proxy at `address`, which is printed: without credentials. */
+export function proxyFault(address: string, failure: unknown): string | null {
   const text = failure instanceof Response
     ? failure.status === 407 ? "status code: 407" : ""
     : wordsOf(failure);

@@ -1,135 +1,79 @@
 /**
- * The legs of a request measured one by one on a connection written by hand: name lookup, TCP, TLS, first byte, and the round
+ * The legs of a request to one host, measured on connections of our own: name lookup, TCP, TLS, first byte, and the round
  * trip on the connection once it stands. HTTP/1.1, GET, nothing of an account. Never used through a proxy: it would go
  * round it.
  */
-import { lookup } from "node:dns/promises";
-import { USER_AGENT } from "../net/http.ts";
+import { HttpError } from "../net/http.ts";
+import {
+  type Address,
+  type Connection,
+  type Leg,
+  LEGS,
+  type Limits,
+  openConnection,
+  type Opening,
+} from "./connection.ts";
 
-export const LEGS = ["dns", "tcp", "tls", "firstByte", "keepAlive"] as const;
-export type Leg = typeof LEGS[number];
+export { type Address, type Leg, LEGS };
 
 /** Milliseconds by leg; a leg that does not exist (an address needs no lookup, http no TLS) is empty. */
 export type LegTimes = Readonly<Record<Leg, readonly number[]>>;
 
-export interface LegOptions {
+export interface LegOptions extends Omit<Limits, "caCerts"> {
   readonly url: string;
   /** Connections opened one after the other. */
   readonly connections: number;
-  /** Requests on the last connection. */
+  /** Requests on the last connection, beside its first. */
   readonly roundTrips: number;
-  readonly deadlineMs: number;
-  readonly signal: AbortSignal;
-  readonly monotonicUs: () => number;
+  /** PEM texts trusted beside those of the runtime. */
+  readonly caCerts?: readonly string[];
 }
 
-const MAX_ANSWER = 1_000_000;
-const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[.*\])$/;
-
-/** Reads one answer from `conn` to its end; tells when its first byte was there. Throws for what is no answer. */
-async function readAnswer(conn: Deno.Conn, monotonicUs: () => number): Promise<number> {
-  const decoder = new TextDecoder("latin1");
-  const buffer = new Uint8Array(65_536);
-  let text = "";
-  let firstUs = NaN;
-  for (;;) {
-    const count = await conn.read(buffer);
-    if (count === null) throw new Error("the connection was closed in the middle of an answer");
-    if (Number.isNaN(firstUs)) firstUs = monotonicUs();
-    text += decoder.decode(buffer.subarray(0, count));
-    if (text.length > MAX_ANSWER) throw new Error("the answer is too long");
-    const head = text.indexOf("\r\n\r\n");
-    if (head < 0) continue;
-    const length = /\r\ncontent-length:\s*(\d+)/i.exec(text.slice(0, head))?.[1];
-    const body = text.length - head - 4;
-    const chunked = /\r\ntransfer-encoding:\s*chunked/i.test(text.slice(0, head));
-    if (chunked ? text.endsWith("0\r\n\r\n") : body >= Number(length ?? 0)) return firstUs;
-  }
-}
-
-interface Opened {
-  readonly conn: Deno.Conn;
-  readonly ms: Partial<Record<Leg, number>>;
-}
-
-async function open(url: URL, monotonicUs: () => number): Promise<Opened> {
-  const { hostname, protocol } = url;
-  const port = Number(url.port || (protocol === "https:" ? 443 : 80));
-  const ms: Partial<Record<Leg, number>> = {};
-  let from = monotonicUs();
-  const lap = () => {
-    const now = monotonicUs();
-    const took = (now - from) / 1000;
-    from = now;
-    return took;
-  };
-  const named = !ADDRESS.test(hostname);
-  if (named) {
-    await lookup(hostname);
-    ms.dns = lap();
-  }
-  // By name, because the permissions are those of names: the second lookup is taken off as the first one took.
-  const tcp = await Deno.connect({ hostname, port });
-  ms.tcp = Math.max(0, lap() - (ms.dns ?? 0));
-  tcp.setNoDelay(true);
-  if (protocol !== "https:") return { conn: tcp, ms };
-  try {
-    const tls = await Deno.startTls(tcp, { hostname, alpnProtocols: ["http/1.1"] });
-    await tls.handshake();
-    ms.tls = lap();
-    return { conn: tls, ms };
-  } catch (error) {
-    try {
-      tcp.close();
-    } catch {
-      // The handshake took the socket with it.
-    }
-    throw error;
-  }
+/** What was measured of a host, up to the failure if there was one. */
+export interface HostLegs {
+  readonly times: LegTimes;
+  /** Addresses of both families that the name has; empty when the URL holds an address. */
+  readonly resolved: readonly Address[];
+  /** The one that was connected to last; null when there was none. */
+  readonly used: Address | null;
+  readonly failure: { readonly leg: Leg; readonly error: HttpError } | null;
 }
 
 /**
- * Measures the legs to one host. Throws what the network throws, or the signal's reason; each connection with its requests
- * has `deadlineMs`.
+ * Measures the legs to one host. What the network or the host does wrong ends the measuring and is told in `failure`: the
+ * answer with a status that is no success has no time. Throws the signal's reason, and what the runtime does not permit.
  */
-export async function measureLegs(options: LegOptions): Promise<LegTimes> {
-  const { connections, deadlineMs, monotonicUs, roundTrips, signal } = options;
+export async function measureLegs(options: LegOptions): Promise<HostLegs> {
+  const { connections, roundTrips, signal } = options;
+  const limits: Limits = { ...options, caCerts: options.caCerts ?? null };
   const url = new URL(options.url);
   const times: Record<Leg, number[]> = { dns: [], tcp: [], tls: [], firstByte: [], keepAlive: [] };
-  const request = new TextEncoder().encode(
-    `GET ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\nuser-agent: ${USER_AGENT}\r\n` +
-      "accept: application/json\r\naccept-encoding: identity\r\n\r\n",
-  );
-  for (let i = 0; i < connections; i++) {
+  let resolved: readonly Address[] = [];
+  let used: Address | null = null;
+  let failure: HostLegs["failure"] = null;
+  for (let i = 0; i < connections && failure === null; i++) {
     signal.throwIfAborted();
-    const { conn, ms } = await open(url, monotonicUs);
-    // A connection that is closed under a read ends it.
-    const end = () => {
-      try {
-        conn.close();
-      } catch {
-        return;
-      }
-    };
-    const timer = setTimeout(end, deadlineMs);
-    signal.addEventListener("abort", end, { once: true });
+    const opening: Opening = { ms: {}, resolved: [], used: null, at: "dns" };
+    let connection: Connection | null = null;
     try {
-      for (const leg of ["dns", "tcp", "tls"] as const) if (ms[leg] !== undefined) times[leg].push(ms[leg]);
+      connection = await openConnection(url, opening, limits);
       const rounds = i === connections - 1 ? roundTrips : 0;
       for (let trip = 0; trip <= rounds; trip++) {
-        const sentUs = monotonicUs();
-        await conn.write(request);
-        const firstUs = await readAnswer(conn, monotonicUs);
-        times[trip === 0 ? "firstByte" : "keepAlive"].push((firstUs - sentUs) / 1000);
+        const leg = trip === 0 ? "firstByte" : "keepAlive";
+        times[leg].push(await connection.request(leg));
       }
     } catch (error) {
-      signal.throwIfAborted();
-      throw error;
+      if (!(error instanceof HttpError)) throw error;
+      failure = { leg: opening.at, error };
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      end();
+      connection?.close();
     }
+    for (const leg of ["dns", "tcp", "tls"] as const) {
+      const ms = opening.ms[leg];
+      if (ms !== undefined) times[leg].push(ms);
+    }
+    if (opening.resolved.length > 0) resolved = opening.resolved;
+    used = opening.used ?? used;
   }
-  return times;
+  return { times, resolved, used, failure };
 }
