@@ -34,7 +34,10 @@ export class Asker {
   private readonly cancelling = new Set<string>();
   private batch: string[] = [];
   private idlers: (() => void)[] = [];
+  private cancelIdlers: (() => void)[] = [];
   private busy = 0;
+  private cancelsAway = 0;
+  private held = false;
   private closed = false;
 
   constructor(private readonly options: AskerOptions) {}
@@ -78,6 +81,18 @@ export class Asker {
     return new Promise((resolve) => this.idlers.push(resolve));
   }
 
+  /** Resolves when no cancel is under way, whatever is asked. */
+  cancelled(): Promise<void> {
+    if (this.noCancels()) return Promise.resolve();
+    return new Promise((resolve) => this.cancelIdlers.push(resolve));
+  }
+
+  /** While held no new question leaves: cancels have the connections to themselves. */
+  hold(held: boolean): void {
+    this.held = held;
+    if (!held) this.next();
+  }
+
   /** Nothing more is asked; what is under way is let go. */
   close(): void {
     this.closed = true;
@@ -89,7 +104,16 @@ export class Asker {
     return this.closed || this.busy === 0 && this.waiting.size === 0 && this.batch.length === 0;
   }
 
+  private noCancels(): boolean {
+    return this.closed || this.cancelsAway === 0 && this.batch.length === 0;
+  }
+
   private wake(): void {
+    if (this.noCancels()) {
+      const idlers = this.cancelIdlers;
+      this.cancelIdlers = [];
+      for (const resolve of idlers) resolve();
+    }
     if (!this.isIdle()) return;
     const idlers = this.idlers;
     this.idlers = [];
@@ -106,6 +130,7 @@ export class Asker {
 
   private async sendCancels(hashes: readonly string[]): Promise<void> {
     this.busy++;
+    this.cancelsAway++;
     let outcomes: ReadonlyMap<string, CancelOutcome>;
     try {
       outcomes = await this.options.entry.cancel(hashes);
@@ -114,6 +139,7 @@ export class Asker {
       outcomes = new Map();
     }
     this.busy--;
+    this.cancelsAway--;
     for (const hash of hashes) {
       this.cancelling.delete(hash);
       if (this.closed) continue;
@@ -132,6 +158,7 @@ export class Asker {
   }
 
   private next(): void {
+    if (this.held) return;
     for (const [key, job] of this.waiting) {
       if (this.running.size >= this.options.parallel) return;
       this.waiting.delete(key);

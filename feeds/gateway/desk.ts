@@ -151,9 +151,13 @@ export interface CancelResult {
 
 /**
  * Cancels what of ours rests or may rest until the venue's own listing shows none, a bounded number of times. An order
- * that is on its way is marked too: it is cancelled as soon as it is seen.
+ * that is on its way is marked too: it is cancelled as soon as it is seen. `isOver`: nobody waits for it any more.
  */
-export async function cancelOurs(desk: Desk, replies: () => number): Promise<CancelResult> {
+export async function cancelOurs(
+  desk: Desk,
+  replies: () => number,
+  isOver: () => boolean = () => false,
+): Promise<CancelResult> {
   const { timing, asker, keeper, options } = desk;
   let open: readonly string[] = [];
   let proved = false;
@@ -161,7 +165,9 @@ export async function cancelOurs(desk: Desk, replies: () => number): Promise<Can
     for (const order of [...keeper.wallet.life.orders.values()]) {
       if (mayRest(order)) asker.cancel(order.terms.hash);
     }
-    await asker.idle();
+    // Not for questions: a venue that answers none must not hold up the next attempt.
+    await asker.cancelled();
+    if (isOver()) break;
     try {
       const listed = await readOpenOrders(desk);
       open = listed.ours;
@@ -171,7 +177,7 @@ export async function cancelOurs(desk: Desk, replies: () => number): Promise<Can
       open = [...keeper.wallet.life.orders.values()].filter(mayRest).map(({ terms }) => terms.hash);
       proved = false;
     }
-    if (proved && replies() === 0) break;
+    if (isOver() || proved && replies() === 0) break;
     keeper.take({ type: "clock", at: now(desk) });
     if (round + 1 < timing.cancelRounds) await options.clock.sleep(timing.roundMs as Ms);
   }

@@ -31,6 +31,9 @@ import {
   type StopReport,
 } from "./types.ts";
 
+/** Kept of a stop's time for proving once more that nothing is open, and longest wait for sockets to close; wall ms. */
+const PROOF_MS = 10_000;
+const CLOSE_MS = 2_000;
 /** Windows are forgotten this long after their end; their trades have settled by then. */
 const FORGET_MARKET_MS = 6 * 3_600_000;
 
@@ -56,6 +59,7 @@ class LiveGateway implements Gateway {
   private alarms = 0;
   private bug: string | null = null;
   private aborting: Promise<void> | null = null;
+  private ending: Promise<StopReport> | null = null;
   private newsDue = false;
   private lastTick = -Infinity;
   private nextLatch = -Infinity;
@@ -276,11 +280,49 @@ class LiveGateway implements Gateway {
       this.alarm(error instanceof OperationError ? error.code : "LATCH_WRITE_FAILED", String(error));
     }
     if (!first || this.phase !== "running") return;
-    const { open, proved } = await cancelOurs(this.desk, () => this.sender.awaited);
-    if (!proved) this.alarm("CANCEL_UNPROVED", `${open.length} orders may still be open`);
+    const { open, proved } = await this.cancelOurs();
+    if (!proved && !this.isOver()) this.alarm("CANCEL_UNPROVED", `${open.length} orders may still be open`);
   }
 
-  async stop(): Promise<StopReport> {
+  stop(): Promise<StopReport> {
+    return this.ending ??= this.stopInTime();
+  }
+
+  private readonly isOver = (): boolean => this.phase === "stopped";
+
+  private cancelOurs(): ReturnType<typeof cancelOurs> {
+    return cancelOurs(this.desk, () => this.sender.awaited, this.isOver);
+  }
+
+  /** Wall ms as ms of the clock. */
+  private span(wallMs: number): Ms {
+    return Math.ceil(wallMs * this.options.clock.speed) as Ms;
+  }
+
+  /** True when `ms` of the wall passed before `work` ended. Rejects as `work` does. */
+  private async outlasts(work: Promise<unknown>, wallMs: number): Promise<boolean> {
+    const timer = new AbortController();
+    const late = this.options.clock.sleep(this.span(wallMs), timer.signal).then(() => true, () => false);
+    try {
+      return await Promise.race([work.then(() => false), late]);
+    } finally {
+      timer.abort();
+    }
+  }
+
+  private async stopInTime(): Promise<StopReport> {
+    const { stopMs } = this.desk.timing;
+    const work = this.windUp((now(this.desk) + this.span(stopMs - Math.min(PROOF_MS, stopMs / 2))) as Ms);
+    if (!await this.outlasts(work, stopMs)) return await work;
+    work.catch((error: unknown) => this.options.log.warn("the stop failed", { error: String(error) }));
+    const report = this.reportOf(this.restingHashes(), false);
+    this.alarm("STOP_LATE", `the venue has not answered for ${stopMs} ms: nothing is proved`);
+    this.noteStop(report);
+    await this.close();
+    return report;
+  }
+
+  private async windUp(settleUntil: Ms): Promise<StopReport> {
     // Whoever is told that it stopped closes the connection that the cancel-all leaves by.
     if (this.aborting !== null) await this.aborting;
     if (this.phase === "stopped") return this.reportOf(this.restingHashes(), false);
@@ -288,17 +330,24 @@ class LiveGateway implements Gateway {
     this.phase = "stopping";
     this.resync.close();
     this.foreign.close();
-    const cancelled = started
-      ? await cancelOurs(this.desk, () => this.sender.awaited)
-      : { open: [], proved: false };
-    if (started) await this.settle();
+    this.asker.hold(true);
+    const cancelled = started ? await this.cancelOurs() : { open: [], proved: false };
+    this.asker.hold(false);
+    if (started) await this.settle(settleUntil);
     // An order that landed after the proof was found by a question: the proof has to be made again.
     const { open, proved } = cancelled.proved && this.restingHashes().length > 0
-      ? await cancelOurs(this.desk, () => this.sender.awaited)
+      ? await this.cancelOurs()
       : cancelled;
-    this.refresher.close();
     const report = this.reportOf(open, proved);
-    const { openAfter, unsettled, unknown } = report;
+    if (this.isOver()) return report;
+    this.refresher.close();
+    this.noteStop(report);
+    await this.aborting;
+    await this.close();
+    return report;
+  }
+
+  private noteStop({ openAfter, proved, unknown, unsettled }: StopReport): void {
     this.keeper.note("note", {
       type: "stop",
       proved,
@@ -306,9 +355,6 @@ class LiveGateway implements Gateway {
       unsettled: unsettled.length,
       unknown: unknown.length,
     });
-    await this.aborting;
-    await this.close();
-    return report;
   }
 
   abort(reason: string): Promise<void> {
@@ -339,13 +385,13 @@ class LiveGateway implements Gateway {
   }
 
   /** Waits for matched trades to become money or not, as long as that is worth waiting for. */
-  private async settle(): Promise<void> {
+  private async settle(atMost: Ms): Promise<void> {
     const { timing, options } = this.desk;
-    const until = now(this.desk) + timing.settleMs;
+    const until = Math.min(now(this.desk) + timing.settleMs, atMost);
     while (unsettledTrades(this.desk).length > 0 || unknownHashes(this.desk).length > 0) {
-      if (now(this.desk) >= until) return;
+      if (now(this.desk) >= until || this.isOver()) return;
       this.keeper.take({ type: "clock", at: now(this.desk) });
-      await this.asker.idle();
+      await this.outlasts(this.asker.idle(), Math.max(0, until - now(this.desk)) / options.clock.speed);
       await options.clock.sleep(timing.roundMs as Ms);
     }
   }
@@ -353,7 +399,8 @@ class LiveGateway implements Gateway {
   private async close(): Promise<void> {
     this.phase = "stopped";
     this.asker.close();
-    await this.links.close();
+    this.keeper.close();
+    if (await this.outlasts(this.links.close(), CLOSE_MS)) this.options.log.warn("a socket does not close");
     this.options.journal.close();
   }
 

@@ -12,12 +12,7 @@ import type { Ms, Usdc } from "../../core/units.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { LedgerInput } from "../journal/row_codec.ts";
 import type { RowKind } from "../journal/rows.ts";
-import {
-  applyLedger,
-  applyLife,
-  type JournalledState,
-  type WalletState,
-} from "../journal/state.ts";
+import { applyLedger, applyLife, type JournalledState, type WalletState } from "../journal/state.ts";
 import type { ListedOrder } from "../polymarket/order_entry/types.ts";
 import { Translator } from "./translator.ts";
 import type { ForeignPosition } from "./types.ts";
@@ -48,6 +43,7 @@ export class Keeper {
   /** Inputs other than time passing. */
   inputsOfVenue = 0;
   private readonly foreign = new Set<string>();
+  private closed = false;
 
   constructor(
     private readonly journal: Journal,
@@ -68,7 +64,7 @@ export class Keeper {
 
   /** An input from wherever; foreign orders and trades are told once and kept out of the journal. */
   take(input: LifeInput): void {
-    if (this.isForeign(input)) return;
+    if (this.closed || this.isForeign(input)) return;
     this.inputs++;
     if (input.type !== "clock") this.inputsOfVenue++;
     const actions = this.write(() => this.journalled.life(input), () => applyLife(this.wallet, input));
@@ -138,6 +134,11 @@ export class Keeper {
     this.write(() => void this.journal.append(kind, body, this.hooks.now()), () => {});
   }
 
+  /** The journal is about to be closed: answers that come later change nothing. */
+  close(): void {
+    this.closed = true;
+  }
+
   /** A trade from a listing; those that say nothing new cost no row. */
   takeListed(trade: TradeReport): void {
     if (tradeStateOf(this.wallet.life, trade.id) === trade.state) return;
@@ -205,7 +206,7 @@ export class Keeper {
   }
 
   private write<T>(journalled: () => T, inMemory: () => T): T {
-    if (this.broken !== null) return inMemory();
+    if (this.broken !== null || this.closed) return inMemory();
     try {
       return journalled();
     } catch (error) {

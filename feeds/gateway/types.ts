@@ -64,6 +64,8 @@ export interface GatewayTiming {
   readonly cancelRounds: number;
   /** Longest wait at the stop for trades to settle. */
   readonly settleMs: number;
+  /** Longest `stop()` in all, ms of the wall: what is not proved by then is said to be so. */
+  readonly stopMs: number;
   /** Questions under way at a time. */
   readonly parallelAsks: number;
 }
@@ -81,6 +83,7 @@ export const DEFAULT_GATEWAY_TIMING: GatewayTiming = {
   roundMs: 250,
   cancelRounds: 20,
   settleMs: 30_000,
+  stopMs: 60_000,
   parallelAsks: 4,
 };
 
@@ -228,7 +231,10 @@ export interface Gateway extends ExchangePort {
   prepare(plan: LadderPlan): number;
   /** Nothing new from now on; our orders are cancelled; the latch is set on disk. Resolves when it is. */
   trip(reason: Pick<LatchMark, "code" | "reason" | "who">): Promise<void>;
-  /** Cancels our orders, proves that none is open, waits for trades to settle, closes what it opened and the journal. */
+  /**
+   * Cancels our orders, proves that none is open, waits for trades to settle, closes what it opened and the journal. Takes a
+   * minute at most, whatever the venue does (`stopMs`).
+   */
   stop(): Promise<StopReport>;
   /**
    * After a broken invariant: everything of the API key is cancelled, once, and the journal is closed. After a start that
