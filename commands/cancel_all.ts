@@ -6,7 +6,7 @@ import { accountData, accountFlags, accountOptions, type OpenAccount, withAccoun
 import type { CommandContext, CommandResult } from "./command.ts";
 import { countText, facts, table } from "./output.ts";
 import { parseAssets } from "./parse.ts";
-import { attach, examples } from "./run.ts";
+import { attach, examples, leavesBehind } from "./run.ts";
 import { cancelOrders, type CancelResult } from "./trading/cancel_orders.ts";
 import { windowNames } from "./trading/window_names.ts";
 
@@ -35,6 +35,20 @@ export async function cancelWithProgress(
   } finally {
     progress.stop();
   }
+}
+
+/** What a stop before the proof says: the command's whole point is not reached. */
+export function leavesUnproved(
+  ctx: CommandContext,
+  command: string,
+  data: Readonly<Record<string, unknown>>,
+): void {
+  leavesBehind(ctx, command, () => ({
+    code: "ORDERS_LEFT",
+    message: "Stopped before it was proved that the orders are gone: open orders may be left. " +
+      "Run: poly-edge cancel-all",
+    data: { ...data, openAfter: null },
+  }));
 }
 
 /** 0 when nothing is left, 5 when something is or it could not be proved. */
@@ -68,6 +82,7 @@ function cancelAll(
 ): Promise<CommandResult> {
   const { asset } = options;
   const assets = asset === undefined ? null : parseAssets(String(asset));
+  leavesUnproved(ctx, "cancel-all", {});
   return withAccount(ctx, accountOptions(options), async (account) => {
     const result = await cancelWithProgress(ctx, account, assets);
     if (result.openAfter !== 0) {

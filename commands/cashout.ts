@@ -14,7 +14,7 @@ import { amountOption, confirmPlan, withSteps } from "./cash/simple.ts";
 import { leftData, leftTable, stepsData, stepsTable } from "./cash/view.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { facts } from "./output.ts";
-import { attach, examples } from "./run.ts";
+import { attach, examples, leavesBehind } from "./run.ts";
 
 /** The same command this soon after its end shows that end: whoever did not see it must not pay twice. */
 const REPEAT_MS = 15 * 60_000;
@@ -137,6 +137,11 @@ function resultOf(desk: CashDesk, run: MoneyRun, report: CashoutReport, resumed:
   };
 }
 
+const OPEN = {
+  code: "CASHOUT_OPEN",
+  message: "The cash-out has not ended. Run the same command again: it goes on and pays nothing twice.",
+} as const;
+
 /** Carries a run on to its end. A run without anything under way ends with its failure, so that another may begin. */
 async function carryOn(
   desk: CashDesk,
@@ -144,17 +149,15 @@ async function carryOn(
   wish: CashoutWish,
   resumed: boolean,
 ): Promise<CommandResult> {
+  const steps = () => stepsData(desk, run);
+  leavesBehind(desk.ctx, "cashout", () => ({ ...OPEN, data: { ...run.args, steps: steps() } }));
   try {
     const report = await runCashout(desk, run, wish);
     const result = resultOf(desk, run, report, resumed);
     endRun(desk, run.id, { paid: microText(report.paid), data: result.data, exit: result.exit ?? 0 });
     return result;
   } catch (error) {
-    if (desk.ctx.signal.aborted) {
-      const message =
-        "The cash-out has not ended. Run the same command again: it goes on and pays nothing twice.";
-      desk.ctx.warn({ code: "CASHOUT_OPEN", message });
-    }
+    if (desk.ctx.signal.aborted) desk.ctx.warn(OPEN);
     if (desk.ctx.signal.aborted || !(error instanceof OperationError)) throw error;
     const operations = desk.journal.operationsOf(run.id);
     const isOpen = operations.some(({ fate, payment }) =>

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
 import { readLatch, setLatch } from "../feeds/journal/latch.ts";
 import { accountData, accountFlags, accountOptions, withAccount } from "./account.ts";
-import { cancelData, cancelExit, cancelText, cancelWithProgress } from "./cancel_all.ts";
+import { cancelData, cancelExit, cancelText, cancelWithProgress, leavesUnproved } from "./cancel_all.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { attach, examples } from "./run.ts";
 import { latchData, latchFolder, latchText, whoAmI } from "./trading/latches.ts";
@@ -68,6 +68,7 @@ async function kill(
   if (options["cancel"] === false) {
     return { data: { latch: latchData(latch) }, text: "Orders were not touched." };
   }
+  leavesUnproved(ctx, "kill", { latch: latchData(latch) });
   const orders = await cancelBestEffort(ctx, options);
   return { ...orders, data: { latch: latchData(latch), ...(orders.data as Record<string, unknown>) } };
 }

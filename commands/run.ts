@@ -126,7 +126,8 @@ export function leftOutcome(run: Run): Outcome | null {
   const left = run.left?.now() ?? null;
   if (run.left === null || left === null) return null;
   const { code, data, message } = left;
-  run.warnings.push({ code, message });
+  const isTold = run.warnings.some((warning) => warning.code === code && warning.message === message);
+  if (!isTold) run.warnings.push({ code, message });
   return { command: run.left.command, result: { data: { stopped: true, ...data }, exit: 5 } };
 }
 

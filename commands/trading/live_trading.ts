@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { InvariantError } from "../../core/errors.ts";
 import type { KillLimits } from "../../core/risk/kill_switch.ts";
 import { type Ms, ms, parseDecimal, type Usdc } from "../../core/units.ts";
+import { mayRest } from "../../feeds/gateway/desk.ts";
 import { openGateway } from "../../feeds/gateway/gateway.ts";
 import type {
   Gateway,
@@ -23,6 +24,7 @@ import { openUserSession } from "../../feeds/polymarket/user_session.ts";
 import type { OpenAccount } from "../account.ts";
 import type { CommandContext, OpenVenue } from "../command.ts";
 import type { Config } from "../config/schema.ts";
+import { leavesBehind, type Left } from "../run.ts";
 import { type KillReason, KillWatch } from "./kill_watch.ts";
 import type { LatencyMeter } from "./latency_meter.ts";
 import type { RunHooks } from "./live_source.ts";
@@ -149,12 +151,18 @@ export class LiveTrading {
       },
       trip: (ms) => trading?.meter?.trip(ms),
     });
+    leavesBehind(ctx, "trade", () => leftOf(gateway, trading?.ended ?? null));
     try {
       const started = await gateway.start();
       trading = new LiveTrading(ctx, account, gateway, started, watch);
       return trading;
     } catch (error) {
       await gateway.abort(error instanceof Error ? error.message : String(error));
+      const left = leftOf(gateway, null);
+      // Without an order that may rest nobody has anything to do: the start sends nothing.
+      if (left !== null && restingHashes(gateway).length > 0) {
+        ctx.warn({ code: left.code, message: left.message });
+      }
       throw error;
     }
   }
@@ -247,20 +255,35 @@ export class LiveTrading {
   }
 }
 
+const restingHashes = ({ wallet }: Pick<Gateway, "wallet">): string[] =>
+  [...wallet.life.orders.values()].filter(mayRest).map(({ terms }) => terms.hash);
+
+/** Hashes that are named; more are only counted. */
+const MAX_NAMED = 5;
+
+/** What may be open of a session that ends now; null when the venue's own listing has shown that nothing is. */
+export function leftOf(gateway: Pick<Gateway, "wallet">, ended: StopReport | null): Left | null {
+  if (ended?.proved === true && ended.openAfter.length === 0) return null;
+  const hashes = ended?.openAfter ?? restingHashes(gateway);
+  const named = hashes.slice(0, MAX_NAMED).join(", ") + (hashes.length > MAX_NAMED ? ", ..." : "");
+  const which = hashes.length === 0
+    ? "none of ours is known to be"
+    : `${hashes.length} of ours may be (${named})`;
+  return {
+    code: "OPEN_ORDERS_LEFT",
+    message: `It is not proved that no order is open: ${which}. Run: poly-edge cancel-all`,
+    data: { openAfter: ended === null ? null : ended.openAfter, mayBeOpen: hashes, proved: false },
+  };
+}
+
 /** What is wrong at the end of a live session, gravest first. */
 export function liveWarnings(
-  { ended, killed }: LiveTrading,
+  { ended, gateway, killed }: Pick<LiveTrading, "ended" | "gateway" | "killed">,
 ): { readonly code: string; readonly message: string }[] {
   const warnings: { code: string; message: string }[] = [];
   if (killed !== null) warnings.push({ code: killed.code, message: `Trading was stopped: ${killed.reason}` });
-  if (ended === null || !ended.proved || ended.openAfter.length > 0) {
-    warnings.push({
-      code: "OPEN_ORDERS_LEFT",
-      message: ended === null
-        ? "It is not proved that no order is open. Run: poly-edge cancel-all"
-        : `${ended.openAfter.length} order(s) may still be open. Run: poly-edge cancel-all`,
-    });
-  }
+  const left = leftOf(gateway, ended);
+  if (left !== null) warnings.push({ code: left.code, message: left.message });
   if (ended !== null && ended.unsettled.length > 0) {
     warnings.push({
       code: "TRADES_UNSETTLED",

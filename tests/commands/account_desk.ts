@@ -15,7 +15,10 @@ export interface AccountDesk extends Desk {
   /** API credentials and address, without the key. */
   readonly apiEnv: Readonly<Record<string, string>>;
   /** Runs `poly-edge ...`. */
-  cli(argv: string[], more?: { env?: Readonly<Record<string, string>>; terminal?: Terminal }): Promise<Ran>;
+  cli(
+    argv: string[],
+    more?: { env?: Readonly<Record<string, string>>; terminal?: Terminal; signal?: AbortSignal },
+  ): Promise<Ran>;
   /** Places a resting purchase of Up and returns its hash. */
   rest(price: number, size: number): Promise<string>;
   /** Buys Up at once, at any price; venue time runs meanwhile. The trade is matched, not confirmed. */
@@ -59,6 +62,7 @@ export async function withAccountDesk(
           const ran = await poly([...argv, ...globals], {
             env: more.env ?? env,
             ...(more.terminal === undefined ? {} : { terminal: more.terminal }),
+            ...(more.signal === undefined ? {} : { signal: more.signal }),
           });
           const text = ran.out + ran.err + await Deno.readTextFile(log).catch(() => "");
           for (const value of planted) assert.ok(!text.includes(value), `${argv[0]} wrote a secret`);

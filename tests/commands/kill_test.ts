@@ -126,6 +126,18 @@ Deno.test("cancel-all --asset leaves the orders of other assets; it works in can
   });
 });
 
+Deno.test("cancel-all and kill that are stopped before their proof end with exit 5 and say so", async () => {
+  await withAccountDesk({}, async ({ cli, control, rest }) => {
+    await rest(0.02, 50);
+    await control({ action: "fault", spec: "rest-500@rest:clob,match=/data/orders" });
+    for (const name of ["cancel-all", "kill"]) {
+      const ran = await cli([name, "--json"], { signal: AbortSignal.timeout(1_000) });
+      assert.deepEqual([ran.code, ran.envelope?.data?.["openAfter"]], [5, null], ran.out);
+      assert.ok(ran.envelope?.warnings?.some(({ code }) => code === "ORDERS_LEFT"), ran.out);
+    }
+  });
+});
+
 Deno.test("an account is told apart from a mistake: part of the credentials, no address, another key's address", async () => {
   await withAccountDesk({}, async ({ apiEnv, cli, env }) => {
     const { POLY_API_SECRET: _, ...part } = apiEnv as Record<string, string>;

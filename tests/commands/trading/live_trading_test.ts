@@ -3,7 +3,7 @@ import type { OpenAccount } from "../../../commands/account.ts";
 import type { CommandContext } from "../../../commands/command.ts";
 import { KillWatch } from "../../../commands/trading/kill_watch.ts";
 import type { LatencyMeter } from "../../../commands/trading/latency_meter.ts";
-import { LiveTrading } from "../../../commands/trading/live_trading.ts";
+import { leftOf, LiveTrading, liveWarnings } from "../../../commands/trading/live_trading.ts";
 import type { SessionRecorder } from "../../../commands/trading/recorder.ts";
 import { DEFAULT_KILL_LIMITS } from "../../../core/risk/kill_switch.ts";
 import type { Ms } from "../../../core/units.ts";
@@ -67,4 +67,27 @@ Deno.test("while all is well, or a resync holds orders back, the session goes on
     assert.equal(live.hooks.tick?.(NOW), null);
     assert.deepEqual([tripped, live.killed], [[], null]);
   }
+});
+
+/** A gateway whose wallet has these orders. */
+const holding = (...states: string[]): Gateway => {
+  const orders = states.map((state, i) =>
+    [`0x${i}`, { state, disputed: false, terms: { hash: `0x${i}` } }] as const
+  );
+  return { wallet: { life: { orders: new Map(orders) } } } as unknown as Gateway;
+};
+
+Deno.test("a session that is cut off says what may be open, unless the venue has shown that nothing is", () => {
+  const ended = { openAfter: [], proved: true, unsettled: [], unknown: [] };
+  assert.equal(leftOf(holding("live"), ended), null);
+  const cut = leftOf(holding("live", "filled", "unknown"), null);
+  assert.deepEqual(cut?.data, { openAfter: null, mayBeOpen: ["0x0", "0x2"], proved: false });
+  assert.match(cut?.message ?? "", /not proved .* 2 of ours may be \(0x0, 0x2\)\. Run: poly-edge cancel-all/);
+  assert.match(leftOf(holding(), null)?.message ?? "", /none of ours is known to be/);
+  assert.match(leftOf(holding(), { ...ended, proved: false })?.message ?? "", /not proved/);
+  const six = { ...ended, proved: false, openAfter: ["a", "b", "c", "d", "e", "f"] };
+  assert.match(leftOf(holding(), six)?.message ?? "", /6 of ours may be \(a, b, c, d, e, \.\.\.\)/);
+  const warnings = (report: typeof ended | null) =>
+    liveWarnings({ ended: report, killed: null, gateway: holding("live") }).map(({ code }) => code);
+  assert.deepEqual([warnings(ended), warnings(null)], [[], ["OPEN_ORDERS_LEFT"]]);
 });
