@@ -298,8 +298,9 @@ export function pnlOf(ledgers: Ledgers, book: Book): Usdc {
 }
 
 /**
- * Drops the ids of ended entries older than `beforeMs`; their sums stay. A later message about one of them would be posted
- * again, so the caller forgets them after `forgetSettled()` has forgotten their trades, and not sooner.
+ * Drops the ids of ended entries older than `beforeMs`; their sums stay. A fill is not posted again all the same: its trade
+ * is confirmed or failed, and the orders' life, which remembers it, hands out no fill of it any more. Its fee can no longer be
+ * corrected.
  */
 export function forgetEntries(ledgers: Ledgers, beforeMs: Ms): void {
   for (const [id, { entry, stage }] of ledgers.posted) {

@@ -23,6 +23,7 @@ import {
   type Work,
 } from "./lifecycle_ask.ts";
 import { isEnded, nextState, nextTradeState, type Signal, stageOf } from "./lifecycle_table.ts";
+import { broughtBack, isSamePast, knowsOrder, mayBeForgotten, orderOf } from "./lifecycle_past.ts";
 import { legsOf, sameLegs } from "./lifecycle_trade.ts";
 import type {
   CancelOutcome,
@@ -36,10 +37,16 @@ import type {
   TrackedTrade,
   TradeLeg,
   TradeReport,
+  TradeState,
   VenueOrderStatus,
 } from "./lifecycle_types.ts";
+import { Past, type PastLimits } from "./past.ts";
 
-export const newOrderLife = (): OrderLife => ({ orders: new Map(), trades: new Map() });
+export const newOrderLife = (limits?: PastLimits): OrderLife => ({
+  orders: new Map(),
+  trades: new Map(),
+  past: new Past(limits),
+});
 
 /**
  * Applies one input to `life` (changed in place) and returns what must be done, in order. Inputs about hashes that were
@@ -72,7 +79,7 @@ export function applyInput(
       tick(work);
       break;
     default: {
-      const order = life.orders.get(input.hash);
+      const order = broughtBack(life, input.hash);
       if (order !== undefined) put(work, applyToOrder(work, order, input));
       else if (input.type === "orderEvent") alarm(work, "FOREIGN_ORDER", `event for order ${input.hash}`);
     }
@@ -82,7 +89,7 @@ export function applyInput(
 
 function create(work: Work, terms: OrderTerms): void {
   // A journal read twice must not make an order anew.
-  if (work.life.orders.has(terms.hash)) return;
+  if (knowsOrder(work.life, terms.hash)) return;
   invariant(terms.hash === terms.hash.toLowerCase(), "order hashes are kept in lower case");
   work.life.orders.set(terms.hash, {
     terms,
@@ -310,25 +317,31 @@ function applyListing(work: Work, askedAt: Ms, hashes: readonly string[]): void 
       put(work, { ...order, stale: true });
     }
   }
-  for (const hash of listed) alarm(work, "FOREIGN_ORDER", `open order ${hash} is not in the journal`);
+  for (const hash of listed) {
+    const endedAtMs = work.life.past.order(hash)?.endedAtMs;
+    if (endedAtMs === undefined) alarm(work, "FOREIGN_ORDER", `open order ${hash} is not in the journal`);
+    else if (askedAt >= (endedAtMs ?? 0)) put(work, stillAlive(work, broughtBack(work.life, hash)!));
+  }
 }
 
 function applyTrade(work: Work, report: TradeReport): void {
   const { life, at } = work;
   const known = life.trades.get(report.id);
-  const { legs, mismatches } = legsOf(report, (hash) => life.orders.get(hash)?.terms);
+  const { legs, mismatches } = legsOf(report, (hash) => orderOf(life, hash)?.terms);
+  const past = known === undefined ? life.past.trade(report.id) : undefined;
+  if (past !== undefined) return compareTold(work, report, past.state, isSamePast(life, past, legs));
   if (known !== undefined) {
-    if (!sameLegs(known.legs, legs)) alarm(work, "TRADE_CHANGED", `${report.id} was told with other amounts`);
+    compareTold(work, report, known.state, sameLegs(known.legs, legs));
     const state = nextTradeState(known.state, report.state);
-    const ends = (known.state === "confirmed" || known.state === "failed") && known.state !== report.state;
-    if (ends && (report.state === "confirmed" || report.state === "failed")) {
-      alarm(work, "TRADE_CONTRADICTED", `${report.id} was ${known.state} and is told ${report.state}`);
-    }
     if (state === known.state) return;
     const next = { ...known, state, updatedAtMs: at, askAtMs: tradeAsk(work, state), asks: 0 };
     life.trades.set(report.id, next);
     if (stageOf(state) !== stageOf(known.state)) postFills(work, next);
     return;
+  }
+  if (mayBeForgotten(life, report, legs)) {
+    const matchedAtMs = report.matchedAtMs ?? at;
+    return life.past.addTrade({ id: report.id, state: report.state, legs, matchedAtMs });
   }
   for (const { hash, token } of mismatches) {
     alarm(work, "TOKEN_MISMATCH", `${report.id} names token ${token} for order ${hash}`);
@@ -350,11 +363,20 @@ function applyTrade(work: Work, report: TradeReport): void {
   postFills(work, trade);
 }
 
+/** A trade that was told before is told with other amounts, or with the other end. */
+function compareTold(work: Work, { id, state }: TradeReport, before: TradeState, isSame: boolean): void {
+  if (!isSame) alarm(work, "TRADE_CHANGED", `${id} was told with other amounts`);
+  const isEnd = (of: TradeState): boolean => of === "confirmed" || of === "failed";
+  if (isEnd(before) && isEnd(state) && before !== state) {
+    alarm(work, "TRADE_CONTRADICTED", `${id} was ${before} and is told ${state}`);
+  }
+}
+
 const tradeAsk = (work: Work, state: TrackedTrade["state"]): Ms | null =>
   stageOf(state) === "provisional" ? (work.at + work.timing.tradeAskMs) as Ms : null;
 
 function addLeg(work: Work, leg: TradeLeg): void {
-  const order = work.life.orders.get(leg.hash)!;
+  const order = broughtBack(work.life, leg.hash)!;
   const told = (order.told + leg.size) as Shares;
   const { size } = order.terms;
   if (size > 0 && told > size && order.told <= size) {
@@ -384,34 +406,5 @@ function tick(work: Work): void {
     const { hash, conditionId } = trade.legs[0]!;
     work.actions.push({ type: "askTrades", hash, conditionId, tradeIds: [trade.id] });
     life.trades.set(trade.id, { ...trade, askAtMs: nextAsk(work, trade.asks + 2), asks: trade.asks + 1 });
-  }
-}
-
-/** Nothing of it ever matched, so no trade of it will be told; one that was never found may still land, and is another matter. */
-const isUnfilled = (order: TrackedOrder): boolean =>
-  matchedOf(order) === 0 && order.tradeIds.length === 0 && order.reason !== "ORDER_ABSENT";
-
-/**
- * Forgets what ended before `beforeMs` and is settled in every respect, so that the maps stay bounded; orders without a match
- * already when they ended before `unfilledBeforeMs`. A message about a forgotten order is then foreign: choose minutes, not
- * seconds, ago.
- */
-export function forgetSettled(life: OrderLife, beforeMs: Ms, unfilledBeforeMs = beforeMs): void {
-  const pending = new Set<string>();
-  for (const trade of life.trades.values()) {
-    if (stageOf(trade.state) !== "provisional" && trade.updatedAtMs < beforeMs) continue;
-    for (const { hash } of trade.legs) pending.add(hash);
-  }
-  const work: Work = { life, at: beforeMs, timing: DEFAULT_TIMING, actions: [] };
-  for (const [hash, order] of life.orders) {
-    const since = isUnfilled(order) ? unfilledBeforeMs : beforeMs;
-    const old = order.endedAtMs !== null && order.endedAtMs < since;
-    if (old && !pending.has(hash) && isSettled(work, order)) life.orders.delete(hash);
-  }
-  for (const [id, trade] of life.trades) {
-    const inUse = trade.legs.some(({ hash }) => life.orders.has(hash));
-    if (stageOf(trade.state) !== "provisional" && trade.updatedAtMs < beforeMs && !inUse) {
-      life.trades.delete(id);
-    }
   }
 }

@@ -55,7 +55,7 @@ export const alarm = (work: Work, code: AlarmCode, detail: string): void =>
 
 /** Trades the venue named that nobody has told us yet. */
 export const missingTrades = (life: OrderLife, order: TrackedOrder): string[] =>
-  order.tradeIds.filter((id) => !life.trades.has(id));
+  order.tradeIds.filter((id) => !life.trades.has(id) && life.past.trade(id) === undefined);
 
 /** Nothing more is expected of it. */
 export const isSettled = ({ life }: Work, order: TrackedOrder): boolean =>

@@ -5,6 +5,7 @@
 import type { OrderType } from "../events.ts";
 import type { FeeSchedule, Outcome, Side } from "../market/instrument.ts";
 import type { Ms, Price, Shares, Usdc } from "../units.ts";
+import type { Key } from "./key_ring.ts";
 
 /**
  * `created` on disk, not sent; `sent` on its way; `unknown` sent, outcome not known (blocks its budget until the venue was
@@ -78,6 +79,8 @@ export interface TrackedOrder {
   readonly endedAtMs: Ms | null;
   /** A code or the venue's words; null while open. */
   readonly reason: string | null;
+  /** It was put away as settled, and a late message brought it back; absent otherwise. */
+  readonly wasPutAway?: true;
 }
 
 /** Our part of a trade: one of our orders with what it got. */
@@ -106,10 +109,39 @@ export interface TrackedTrade {
   readonly asks: number;
 }
 
-/** Everything known of one wallet's orders. Plain data; `applyInput()` is its only writer. */
+/** A trade as it is remembered: enough to know it again and to see that it is told otherwise. */
+export interface PastTrade {
+  readonly state: TradeState;
+  /** Digest of our parts, and how many. */
+  readonly legs: Key;
+  readonly parts: number;
+}
+
+/** What is remembered of settled orders and trades, bounded: `Past` of past.ts. */
+export interface PastRecord {
+  /** Trades matched at or before this may have been forgotten; null while none was. */
+  readonly horizonMs: Ms | null;
+  /** Orders had to give way. */
+  readonly hasForgottenOrders: boolean;
+  /** How many are remembered. */
+  readonly orders: number;
+  readonly trades: number;
+  hasOrder(hash: string): boolean;
+  order(hash: string): TrackedOrder | undefined;
+  /** Takes the order out. */
+  takeOrder(hash: string): TrackedOrder | undefined;
+  addOrder(order: TrackedOrder): void;
+  trade(id: string): PastTrade | undefined;
+  addTrade(trade: Pick<TrackedTrade, "id" | "state" | "legs" | "matchedAtMs">): void;
+}
+
+/** Everything known of one wallet's orders. `applyInput()` and `compactSettled()` are its only writers. */
 export interface OrderLife {
+  /** Alive, or settled a short while ago. */
   readonly orders: Map<string, TrackedOrder>;
   readonly trades: Map<string, TrackedTrade>;
+  /** Settled. */
+  readonly past: PastRecord;
 }
 
 /** How a submit ended, see `classifySubmit()`. */

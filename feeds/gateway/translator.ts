@@ -30,19 +30,22 @@ type FillAction = Extract<LifeAction, { type: "fill" }>;
 
 /** An order of this session as the engine knows it. */
 interface Told {
+  readonly orderId: string;
   status: ToldStatus;
   ended: boolean;
   /** Fills told and neither final nor undone. */
   readonly pending: Set<string>;
 }
 
-/** An order of an earlier run as the engine knows its effects. */
+/** An order of an earlier run, or one that was put away, as the engine knows its effects. */
 interface Outside {
   /** Shares of a sale that the engine was not given. */
   withheld: number;
   /** Shares of its trades that are accounted for. */
   told: number;
   readonly pending: Set<string>;
+  /** Put away before: nothing was withheld for it. */
+  readonly isReturned?: true;
 }
 
 interface Change {
@@ -108,7 +111,7 @@ export class Translator {
   /** An order of this session, about to be journalled. */
   adoptOrder(orderId: string, hash: string): void {
     this.hashes.set(orderId, hash);
-    this.session.set(hash, { status: "sent", ended: false, pending: new Set() });
+    this.session.set(hash, { orderId, status: "sent", ended: false, pending: new Set() });
     this.open.add(hash);
   }
 
@@ -197,7 +200,7 @@ export class Translator {
   /** Translates what an applied input caused. */
   after(input: LifeInput, actions: readonly LifeAction[]): void {
     if (!this.begun) return;
-    this.noteReturned(actions);
+    this.noteReturned(input, actions);
     const hashes = this.hashesOf(input);
     const change = newChange();
     for (const hash of hashes) this.tellStatus(hash, input.at);
@@ -236,18 +239,22 @@ export class Translator {
   }
 
   /**
-   * A trade of an order that was put away: the engine has let go of it as well, so that what it moves is told as account. As
-   * far as the engine knows, it had the trades before this one.
+   * Orders that were put away and came back: the engine has let go of them as well, so that what they move is told as
+   * account. As far as it knows they had the trades before this input.
    */
-  private noteReturned(actions: readonly LifeAction[]): void {
+  private noteReturned(input: LifeInput, actions: readonly LifeAction[]): void {
+    const sizes = new Map<string, number>();
+    if (input.type === "openOrders") { for (const hash of input.hashes) sizes.set(hash, 0); }
+    else if ("hash" in input) sizes.set(input.hash, 0);
     for (const action of actions) {
-      if (action.type !== "fill" || this.known(action.fill.hash)) continue;
-      const { hash } = action.fill;
+      if (action.type !== "fill") continue;
+      const { hash, size } = action.fill;
+      sizes.set(hash, (sizes.get(hash) ?? 0) + size);
+    }
+    for (const [hash, size] of sizes) {
       const order = this.wallet.life.orders.get(hash);
-      if (order === undefined) continue;
-      const sizes = actions.map((other) => other.type === "fill" && other.fill.hash === hash ? other.fill.size : 0);
-      const told = order.told - sizes.reduce<number>((sum, size) => sum + size, 0);
-      this.outside.set(hash, { withheld: 0, told, pending: new Set() });
+      if (order?.wasPutAway !== true || this.known(hash)) continue;
+      this.outside.set(hash, { withheld: 0, told: order.told - size, pending: new Set(), isReturned: true });
     }
   }
 
@@ -269,7 +276,7 @@ export class Translator {
     const status = statusOf(order, told.status);
     if (status === told.status || status === "sent") return;
     told.status = status;
-    const about = { tExchange: at, tReceive: at, orderId: order.terms.orderId };
+    const about = { tExchange: at, tReceive: at, orderId: told.orderId };
     if (status === "unknown") this.outbox.push({ type: "orderUnknown", ...about, reason: "no clear answer" });
     else this.outbox.push({ type: "orderAccepted", ...about, status });
   }
@@ -281,7 +288,7 @@ export class Translator {
     if (!isEnded(order.state) || isUnfinished(this.wallet, order)) return;
     told.ended = true;
     this.open.delete(hash);
-    const about = { tExchange: at, tReceive: at, orderId: order.terms.orderId };
+    const about = { tExchange: at, tReceive: at, orderId: told.orderId };
     const reason = order.reason ?? order.state;
     const killed = order.state === "cancelled" && isImmediate(order.terms) && matchedOf(order) === 0;
     if (order.state === "rejected" || killed && told.status !== "live" && /^[A-Z_]+$/.test(reason)) {
@@ -294,8 +301,7 @@ export class Translator {
   private tellFill({ fill, stage }: FillAction, at: Ms, change: Change): void {
     const told = this.session.get(fill.hash);
     if (told === undefined) return this.outsideFill(fill, stage, change);
-    const orderId = this.wallet.life.orders.get(fill.hash)!.terms.orderId;
-    const about = { tExchange: fill.at, tReceive: at, orderId, fillId: fill.id };
+    const about = { tExchange: fill.at, tReceive: at, orderId: told.orderId, fillId: fill.id };
     const isNew = !told.pending.has(fill.id);
     // Failed before it was ever told: nothing to take back.
     if (isNew && stage === "undone") return;
@@ -345,7 +351,7 @@ export class Translator {
     const outside = this.outside.get(hash);
     const order = this.wallet.life.orders.get(hash);
     if (outside === undefined || order === undefined || order.terms.side === "buy") return;
-    const blocked = reservedShares(this.wallet, order);
+    const blocked = outside.isReturned === true ? 0 : reservedShares(this.wallet, order);
     const released = outside.withheld - blocked - (order.told - outside.told);
     outside.withheld = blocked;
     outside.told = order.told;

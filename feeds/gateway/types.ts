@@ -74,7 +74,7 @@ export const DEFAULT_GATEWAY_TIMING: GatewayTiming = {
   tickMs: 200,
   balanceEveryMs: 30_000,
   balanceGraceMs: 20_000,
-  forgetEveryMs: 60_000,
+  forgetEveryMs: 5_000,
   latchEveryMs: 1_000,
   overlapMs: 60_000,
   lookbackMs: 5 * 3_600_000,

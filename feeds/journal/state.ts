@@ -12,8 +12,10 @@ import {
   postFill,
   resolve,
 } from "../../core/orders/ledger.ts";
-import { applyInput, forgetSettled, newOrderLife } from "../../core/orders/lifecycle.ts";
+import { applyInput, newOrderLife } from "../../core/orders/lifecycle.ts";
+import { compactSettled } from "../../core/orders/lifecycle_past.ts";
 import type { LifeAction, LifeInput, OrderLife } from "../../core/orders/lifecycle_types.ts";
+import type { PastLimits } from "../../core/orders/past.ts";
 import type { Ms, Usdc } from "../../core/units.ts";
 import type { Journal } from "./journal.ts";
 import { kindOfInput, type LedgerInput, readRow } from "./row_codec.ts";
@@ -24,12 +26,29 @@ export interface WalletState {
   ledgers: Ledgers;
   /** No opening balance was journalled yet. */
   isNew: boolean;
+  /** Time of the row at which settled orders were put away last. */
+  compactedAtMs: Ms | null;
+  readonly compaction: Compaction;
 }
 
-export const newWalletState = (): WalletState => ({
-  life: newOrderLife(),
+/** What of the settled is kept in full, and how many of the rest in short. */
+export interface Compaction {
+  /** Orders, trades and entries of ledgers are put away this long after they have settled; Infinity: never. */
+  readonly afterMs: number;
+  readonly limits?: PastLimits;
+}
+
+/** Settled orders and trades are kept whole this long: late messages mostly come within seconds. */
+export const COMPACT_AFTER_MS = 60_000;
+/** Often, so that memory does not rise and fall with it. */
+const COMPACT_EVERY_MS = 5_000;
+
+export const newWalletState = (compaction: Compaction = { afterMs: COMPACT_AFTER_MS }): WalletState => ({
+  life: newOrderLife(compaction.limits),
   ledgers: newLedgers(0 as Usdc),
   isNew: true,
+  compactedAtMs: null,
+  compaction,
 });
 
 /** Applies an input of an order's life; fills go to the ledgers. Returns what must be done. */
@@ -58,22 +77,25 @@ export function applyLedger(state: WalletState, input: LedgerInput): boolean {
   }
 }
 
-/** Settled orders, trades and entries are kept this long, so that late messages still find them. */
-export const KEEP_MS = 6 * 3_600_000;
-/** Orders without a match: nothing of them comes up again, and a maker has tens of thousands of them an hour. */
-export const KEEP_UNFILLED_MS = 120_000;
-const FORGET_EVERY_ROWS = 5_000;
-
-/** Lets go of what has been settled for hours, so that memory stays flat. */
-export function forgetOld(state: WalletState, now: Ms): void {
-  forgetSettled(state.life, (now - KEEP_MS) as Ms, (now - KEEP_UNFILLED_MS) as Ms);
-  // Longer, because a kept trade may still be told again.
-  forgetEntries(state.ledgers, (now - 4 * KEEP_MS) as Ms);
+/**
+ * Puts away what has been settled for a while, so that memory is what is alive and a record of fixed size. Judged by the
+ * times of rows alone, before each is applied: whoever reads the journal again does the same at the same row.
+ */
+function compactWhenDue(state: WalletState, at: Ms): void {
+  // A clock that was set back must not end it.
+  if (state.compactedAtMs !== null && Math.abs(at - state.compactedAtMs) < COMPACT_EVERY_MS) return;
+  state.compactedAtMs = at;
+  const before = (at - state.compaction.afterMs) as Ms;
+  compactSettled(state.life, before);
+  forgetEntries(state.ledgers, before);
 }
 
-/** State from rows. Throws JOURNAL_ROW_UNKNOWN for a row this version cannot read, and what the iteration throws. */
-export function rebuildState(rows: Iterable<JournalRow>): WalletState {
-  const state = newWalletState();
+/**
+ * State from rows: the same as that of the process which wrote them. Throws JOURNAL_ROW_UNKNOWN for a row this version
+ * cannot read, and what the iteration throws.
+ */
+export function rebuildState(rows: Iterable<JournalRow>, compaction?: Compaction): WalletState {
+  const state = newWalletState(compaction);
   for (const { seq, t, kind, body } of rows) {
     let meaning: ReturnType<typeof readRow>;
     try {
@@ -89,9 +111,10 @@ export function rebuildState(rows: Iterable<JournalRow>): WalletState {
         cause,
       });
     }
+    if (meaning.of === "nothing") continue;
+    compactWhenDue(state, t as Ms);
     if (meaning.of === "life") applyLife(state, meaning.input);
-    else if (meaning.of === "ledger") applyLedger(state, meaning.input);
-    if (seq % FORGET_EVERY_ROWS === 0) forgetOld(state, t as Ms);
+    else applyLedger(state, meaning.input);
   }
   return state;
 }
@@ -110,11 +133,14 @@ export interface JournalledState {
  * Rebuilds the state of an open journal and notes the restart: what was on its way becomes unknown, everything open or
  * unexplained is asked for. Throws JOURNAL_DAMAGED, JOURNAL_ROW_UNKNOWN.
  */
-export function resumeState(journal: Journal, at: Ms): JournalledState {
-  const state = rebuildState(journal.rows());
+export function resumeState(journal: Journal, at: Ms, compaction?: Compaction): JournalledState {
+  const state = rebuildState(journal.rows(), compaction);
   const life = (input: LifeInput): readonly LifeAction[] => {
     const kind = kindOfInput(input);
-    if (kind !== null) journal.append(kind, input, input.at);
+    if (kind !== null) {
+      journal.append(kind, input, input.at);
+      compactWhenDue(state, input.at);
+    }
     return applyLife(state, input);
   };
   const actions = journal.lastSeq === 0 ? [] : life({ type: "restart", at });
@@ -124,6 +150,7 @@ export function resumeState(journal: Journal, at: Ms): JournalledState {
     life,
     ledger: (input, when) => {
       journal.append("ledger", input, when);
+      compactWhenDue(state, when);
       return applyLedger(state, input);
     },
   };

@@ -94,6 +94,7 @@ export function compareWith(
   const differences = noDifferences();
   const { damage, intents, orders: ours } = journal;
   if (damage !== null) differences.journal.push(damage);
+  differences.journal.push(...journal.compacted);
   const venue = ordersOf(state, wallet);
   const written = new Set(intents.map(({ hash }) => hash.toLowerCase()));
   for (const id of venue.keys()) if (!written.has(id)) differences.lost.push(`${id} is not in the journal`);
@@ -103,8 +104,8 @@ export function compareWith(
     if (known !== undefined) differences.doubled.push(`intent ${id} is ${known} and ${hash}`);
     byIntent.set(id, hash);
     const facts = ours.get(hash);
-    // Settled hours ago and let go of, when it is not there.
-    if (facts !== undefined) compareOrder(differences, facts, venue.get(hash.toLowerCase()), hash);
+    if (facts === undefined) differences.journal.push(`${hash} has no state`);
+    else compareOrder(differences, facts, venue.get(hash.toLowerCase()), hash);
   }
   for (const order of state.open) {
     if (order.wallet === wallet) differences.open.push(`${order.id} is ${order.status}`);

@@ -3,12 +3,13 @@
  * do it: the venue in the same process goes on answering.
  */
 import { type Book, heldOf } from "../../core/orders/ledger.ts";
+import { orderOf, tradeStateOf } from "../../core/orders/lifecycle_past.ts";
 import { isEnded } from "../../core/orders/lifecycle_table.ts";
 import type { LifeState } from "../../core/orders/lifecycle_types.ts";
 import { openForReading } from "../../feeds/journal/database.ts";
 import { readRow } from "../../feeds/journal/row_codec.ts";
 import type { JournalRow } from "../../feeds/journal/rows.ts";
-import { rebuildState } from "../../feeds/journal/state.ts";
+import { rebuildState, type WalletState } from "../../feeds/journal/state.ts";
 import { readRows } from "../../feeds/journal/verify.ts";
 
 /** What a ledger says, millionths. Tokens of which nothing is held are left out. */
@@ -38,11 +39,34 @@ export interface JournalFacts {
   readonly damage: string | null;
   /** `id` is unique within the journal: the number of restarts before it, and the order's own id. */
   readonly intents: readonly { readonly hash: string; readonly id: string }[];
-  /** By hash; orders that settled hours ago are let go of. */
+  /** By hash, all of them. */
   readonly orders: ReadonlyMap<string, OrderFacts>;
   readonly trades: number;
+  /** Where the state that a process keeps in memory, settled orders put away, differs from that of every row kept whole. */
+  readonly compacted: readonly string[];
   readonly final: BookText;
   readonly provisional: BookText;
+}
+
+function compactedDifferences(whole: WalletState, compacted: WalletState): string[] {
+  const found: string[] = [];
+  for (const book of ["final", "provisional"] as const) {
+    const [a, b] = [whole, compacted].map(({ ledgers }) => JSON.stringify(bookText(ledgers[book])));
+    if (a !== b) found.push(`${book} ledger: whole ${a}, compacted ${b}`);
+  }
+  const { past } = compacted.life;
+  for (const [hash, { state, told, shown }] of whole.life.orders) {
+    const order = orderOf(compacted.life, hash);
+    if (order === undefined && past.hasForgottenOrders) continue;
+    if (order?.state === state && order.told === told && order.shown === shown) continue;
+    found.push(`${hash} is ${state} with ${told}, compacted ${order?.state} with ${order?.told}`);
+  }
+  for (const [id, { state, matchedAtMs }] of whole.life.trades) {
+    if (past.horizonMs !== null && matchedAtMs <= past.horizonMs) continue;
+    const told = tradeStateOf(compacted.life, id);
+    if (told !== state) found.push(`trade ${id} is ${state}, compacted ${told}`);
+  }
+  return found;
 }
 
 /** Reads a journal. Throws NOT_A_JOURNAL, JOURNAL_ROW_UNKNOWN. */
@@ -65,7 +89,8 @@ export function readFacts(path: string): JournalFacts {
       const { hash, orderId } = meaning.input.terms;
       intents.push({ hash, id: `${session}/${orderId}` });
     }
-    const { life, ledgers } = rebuildState(rows);
+    const whole = rebuildState(rows, { afterMs: Infinity });
+    const { life, ledgers } = whole;
     const orders = new Map<string, OrderFacts>();
     for (const [hash, { state, told, reason, stale, disputed }] of life.orders) {
       orders.set(hash, { state, told, reason, isOver: isEnded(state) && !stale && !disputed });
@@ -76,6 +101,7 @@ export function readFacts(path: string): JournalFacts {
       intents,
       orders,
       trades: life.trades.size,
+      compacted: compactedDifferences(whole, rebuildState(rows)),
       final: bookText(ledgers.final),
       provisional: bookText(ledgers.provisional),
     };

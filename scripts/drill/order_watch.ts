@@ -1,6 +1,8 @@
 /** What must hold at every moment of live trading, watched from both sides: the gateway's wallet and the venue's own books. */
 import type { ExecutionEvent } from "../../core/events.ts";
+import { tradeStateOf } from "../../core/orders/lifecycle_past.ts";
 import { isEnded } from "../../core/orders/lifecycle_table.ts";
+import type { TrackedTrade } from "../../core/orders/lifecycle_types.ts";
 import { reservedCash, reservedShares } from "../../feeds/gateway/words.ts";
 import type { WalletState } from "../../feeds/journal/state.ts";
 import type { Journal } from "../../feeds/journal/journal.ts";
@@ -29,6 +31,7 @@ export class OrderWatch {
   private readonly bodies = new Set<string>();
   private readonly asked = new Set<string>();
   private readonly wereUnknown = new Set<string>();
+  private readonly seen = new Map<string, TrackedTrade>();
 
   constructor(private readonly now: () => number) {}
 
@@ -102,7 +105,9 @@ export class OrderWatch {
     if (free > real) this.breaks(6, `we count ${free - real} more free cash than the venue would give`);
     const { final } = ours.ledgers;
     let confirmed = ours.ledgers.initialCash as number;
-    for (const { state: stage, legs } of ours.life.trades.values()) {
+    // Trades that are put away stay counted.
+    for (const trade of ours.life.trades.values()) this.seen.set(trade.id, trade);
+    for (const { state: stage, legs } of this.seen.values()) {
       if (stage !== "confirmed") continue;
       for (const { side, cash, fee } of legs) confirmed += (side === "buy" ? -cash : cash) - fee;
     }
@@ -128,8 +133,8 @@ export class OrderWatch {
   private realFree(ours: WalletState, state: ExchangeState, wallet: Wallet): number {
     let cash = ours.ledgers.initialCash as number;
     for (const { id, status, movement } of state.trades.values()) {
-      const told = ours.life.trades.get(id);
-      const undone = status === "FAILED" && (told === undefined || told.state === "failed");
+      const told = tradeStateOf(ours.life, id);
+      const undone = status === "FAILED" && (told === undefined || told === "failed");
       if (undone) continue;
       for (const leg of movement.legs) if (leg.wallet === wallet && leg.asset === PUSD) cash += leg.delta;
     }

@@ -61,6 +61,7 @@ function agreed(status: Order["status"], matched: number) {
     intents: [{ hash: "0xaa", id: "0/a" }],
     orders: new Map([["0xaa", { state: "cancelled", told: 0, reason: null, isOver: true }]]),
     trades: 0,
+    compacted: [],
     final: book,
     provisional: book,
   };
@@ -88,6 +89,7 @@ Deno.test("the comparison sees what is lost, doubled, believed, left open, misco
   assert.equal(compare({ final: { cash: 999, tokens: {} } }).ledger.length, 2);
   assert.equal(compare({ provisional: { cash: 1_000, tokens: { "11": 1 } } }).ledger.length, 1);
   assert.equal(compare({ damage: "row 1" }).journal.length, 1);
+  assert.equal(compare({ compacted: ["0xaa differs"] }).journal.length, 1);
   assert.equal(agreed("LIVE", 0)({}).open.length, 1);
   assert.equal(agreed("CANCELED", 5)({}).ledger.length, 1);
   const given = new Map([[

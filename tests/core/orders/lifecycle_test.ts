@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { newLedgers } from "../../../core/orders/ledger.ts";
 import { blockedCash, exposureOfLife, isBlocking, openCount } from "../../../core/orders/ledger_exposure.ts";
-import { applyInput, forgetSettled, newOrderLife } from "../../../core/orders/lifecycle.ts";
+import { applyInput, newOrderLife } from "../../../core/orders/lifecycle.ts";
 import { DEFAULT_TIMING } from "../../../core/orders/lifecycle_ask.ts";
 import { classifyCancel, classifySubmit } from "../../../core/orders/lifecycle_reply.ts";
 import type {
   LifeAction,
   LifeInput,
-  OrderLife,
   OrderTerms,
   SubmitOutcome,
 } from "../../../core/orders/lifecycle_types.ts";
@@ -416,36 +415,4 @@ Deno.test("a FAK order that got a part and lost the rest ends, whichever is told
     }
     assert.equal(made.order().state, "cancelled");
   }
-});
-
-Deno.test("what is settled and old is forgotten; what is open, unexplained or unconfirmed is kept", () => {
-  const life: OrderLife = newOrderLife();
-  const tell = (input: LifeInput) => applyInput(life, input);
-  for (let i = 1; i <= 3; i++) tell({ type: "created", at: at(0), terms: termsOf(i) });
-  const [done, pending, open] = [1, 2, 3].map((i) => termsOf(i).hash) as [string, string, string];
-  tell({ type: "trade", at: at(10), trade: trade(done, "t1", "100", "CONFIRMED") });
-  tell({ type: "trade", at: at(10), trade: trade(pending, "t2", "100", "MINED") });
-  tell(event(open, "PLACEMENT", "LIVE", "0"));
-  forgetSettled(life, at(60_000));
-  assert.deepEqual([...life.orders.keys()], [pending, open]);
-  assert.deepEqual([...life.trades.keys()], ["t2"]);
-});
-
-Deno.test("orders without a match are forgotten sooner, but for those that were never found: they may still land", () => {
-  const life: OrderLife = newOrderLife();
-  const tell = (input: LifeInput) => applyInput(life, input);
-  for (let i = 1; i <= 3; i++) {
-    tell({ type: "created", at: at(0), terms: termsOf(i) });
-    tell({ type: "sent", at: at(10), hash: termsOf(i).hash });
-  }
-  const [cancelled, filled, absent] = [1, 2, 3].map((i) => termsOf(i).hash) as [string, string, string];
-  tell(event(cancelled, "PLACEMENT", "LIVE", "0"));
-  tell(event(cancelled, "CANCELLATION", "CANCELED", "0"));
-  tell({ type: "trade", at: at(10), trade: trade(filled, "t1", "100", "CONFIRMED") });
-  tell(reply(absent, { kind: "unknown", code: "TIMEOUT", message: "no answer" }));
-  const asked = at(20 + DEFAULT_TIMING.landingMs);
-  tell({ type: "lookup", at: asked, hash: absent, askedAt: asked, found: null });
-  assert.equal(life.orders.get(absent)?.state, "rejected");
-  forgetSettled(life, at(0), at(60_000));
-  assert.deepEqual([...life.orders.keys()], [filled, absent]);
 });

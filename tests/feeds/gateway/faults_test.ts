@@ -189,21 +189,94 @@ Deno.test("a rejected order that is seen alive is blocked again, cancelled, and 
   });
 });
 
-Deno.test("settled orders are forgotten after hours: memory stays flat", async () => {
+Deno.test("settled orders are put away after a minute; told and listed again they are known, silent and counted once", async () => {
   await withGateway(async (stage) => {
-    const { venue, gateway } = stage;
+    const { venue, gateway, account, alarms, journal } = stage;
     for (let i = 0; i < 20; i++) gateway.submit(intent(venue), venue.clock.now());
     await settle();
     venue.confirmAll();
     await settle();
-    assert.equal(gateway.wallet.life.orders.size, 20);
-    venue.clock.advance(7 * 3_600_000);
-    gateway.tick();
-    await settle();
-    assert.equal(gateway.wallet.life.orders.size, 0);
-    assert.equal(gateway.wallet.life.trades.size, 0);
-    assert.equal(gateway.wallet.ledgers.final.cash, venue.cash);
+    const { life, ledgers } = gateway.wallet;
+    assert.equal(life.orders.size, 20);
+    await stage.pass(70_000);
+    gateway.submit(resting(venue), venue.clock.now());
+    await stage.pass(6_000);
+    assert.deepEqual([life.orders.size, life.trades.size, life.past.orders, life.past.trades], [
+      1,
+      0,
+      20,
+      20,
+    ]);
+    assert.equal(ledgers.posted.size, 0);
+    assert.equal(ledgers.final.cash, venue.cash);
+    const fills = account.of("fill").length;
+    for (const { report } of [...venue.trades.values()]) {
+      venue.feed!.onInput({ type: "trade", at: venue.clock.now(), trade: report });
+      venue.feed!.onInput({ type: "trade", at: venue.clock.now(), trade: { ...report, state: "matched" } });
+    }
+    for (const order of [...venue.orders.values()].slice(0, 20)) {
+      const about = { type: "orderEvent", at: venue.clock.now(), hash: order.hash, reason: "" } as const;
+      venue.feed!.onInput({
+        ...about,
+        event: "update",
+        status: "matched",
+        matched: null,
+        tradeIds: order.tradeIds,
+      });
+    }
+    const rows = journal.lastSeq;
+    const feed = venue.feed!;
+    feed.onDown("closed by the venue");
+    feed.onUp();
+    await stage.pass(3_000);
+    assert.equal(gateway.state, "running");
+    // The listing and the note of the resync: trades that are known cost no row.
+    assert.ok(journal.lastSeq - rows <= 2);
+    await stage.pass(10_000);
+    assert.deepEqual(alarms, []);
+    assert.equal(account.of("fill").length, fills);
+    assert.equal(ledgers.final.cash, venue.cash);
+    assertAgrees(stage);
+    const [first] = venue.trades.values();
+    const failed = { ...first!.report, state: "failed" as const };
+    venue.feed!.onInput({ type: "trade", at: venue.clock.now(), trade: failed });
+    assert.deepEqual(codes(stage), ["TRADE_CONTRADICTED"]);
+    assertAgrees(stage);
   });
+});
+
+Deno.test("a match that is told minutes after its order was put away reaches ledgers and engine, and its end too", async () => {
+  for (const end of ["confirmed", "failed"] as const) {
+    await withGateway(async (stage) => {
+      const { venue, gateway, account, alarms } = stage;
+      const order = resting(venue);
+      gateway.submit(order, venue.clock.now());
+      await settle();
+      gateway.submit(
+        { type: "cancel", orderId: order.orderId, bornAt: venue.clock.now() },
+        venue.clock.now(),
+      );
+      await stage.pass(70_000);
+      gateway.submit(resting(venue), venue.clock.now());
+      await stage.pass(6_000);
+      const { life, ledgers } = gateway.wallet;
+      assert.deepEqual([life.past.orders, life.orders.size], [1, 1]);
+      const cash = account.portfolio.cash;
+      const placed = [...venue.orders.values()][0]!;
+      const trade = venue.match(placed, 4_000_000);
+      await stage.pass(1_000);
+      assert.equal(ledgers.provisional.cash, cash - 2_000_000);
+      assert.equal(account.portfolio.cash, cash - 2_000_000, "the cash is gone at once");
+      assert.equal(account.portfolio.sharesOf(UP), 0, "the shares come with the confirmation");
+      venue.move(trade.report.id, end);
+      await stage.pass(1_000);
+      assertAgrees(stage);
+      assert.equal(account.portfolio.sharesOf(UP), end === "confirmed" ? 4_000_000 : 0);
+      assert.equal(ledgers.final.cash, venue.cash);
+      assert.equal(account.of("fill").length, 0);
+      assert.deepEqual(alarms, []);
+    });
+  }
 });
 
 Deno.test("an invariant that breaks while an answer is taken ends in cancel-all and a closed journal", async () => {

@@ -21,6 +21,10 @@ import { opened, withFolder } from "./journals.ts";
 const picture = ({ life, ledgers, isNew }: WalletState) =>
   JSON.stringify({ life, ledgers, isNew }, (_, value) => value instanceof Map ? [...value] : value);
 
+/** Money alone. */
+const moneyOf = ({ ledgers: { provisional, final, pendingOut } }: WalletState) =>
+  JSON.stringify({ provisional, final, pendingOut }, (_, value) => value instanceof Map ? [...value] : value);
+
 const opening: LedgerInput = { type: "opening", cash: 1_000_000_000 as Usdc };
 const redeem: Entry = {
   id: "redeem:1",
@@ -53,8 +57,9 @@ Deno.test("state rebuilt from the journal is the state that was: orders, trades,
   for (const list of lists) {
     await withFolder((folder) => {
       const journal = opened(folder);
-      const journalled = resumeState(journal, T0 as Ms);
-      const live = newWalletState();
+      const whole = { afterMs: Infinity };
+      const journalled = resumeState(journal, T0 as Ms, whole);
+      const live = newWalletState(whole);
       journalled.ledger(opening, T0 as Ms);
       applyLedger(live, opening);
       for (const input of storyOf(list.map(play))) {
@@ -68,10 +73,10 @@ Deno.test("state rebuilt from the journal is the state that was: orders, trades,
         ] as const satisfies LedgerInput[]
       ) assert.equal(journalled.ledger(input, T0 as Ms), applyLedger(live, input));
       assert.equal(picture(journalled.state), picture(live));
-      assert.equal(picture(rebuildState(journal.rows())), picture(live));
+      assert.equal(picture(rebuildState(journal.rows(), whole)), picture(live));
       journal.close();
       const again = opened(folder);
-      const resumed = resumeState(again, (SETTLED + 5) as Ms);
+      const resumed = resumeState(again, (SETTLED + 5) as Ms, whole);
       applyLife(live, { type: "restart", at: (SETTLED + 5) as Ms });
       assert.equal(picture(resumed.state), picture(live));
       assert.deepEqual(
@@ -81,6 +86,50 @@ Deno.test("state rebuilt from the journal is the state that was: orders, trades,
       again.close();
     });
   }
+});
+
+Deno.test("what the journal put away while it was written is put away at the same row when it is read, restarts included", async () => {
+  const limits = { matched: 4, unmatched: 2, trades: 8 };
+  const lists = fc.sample(fc.array(fates, { minLength: 12, maxLength: 12 }), { numRuns: 12, seed: 5 });
+  let forgotten = 0;
+  for (const list of lists) {
+    await withFolder((folder) => {
+      const truths = list.map(play);
+      // Each order a minute after the one before, and its messages told once more half an hour later.
+      const story = truths.flatMap((truth, i) =>
+        storyOf([truth]).map((input) => ({ ...input, at: (input.at + i * 60_000) as Ms }))
+      );
+      const late = truths.flatMap((truth) => truth.messages).map((input) => ({
+        ...input,
+        at: (input.at + 1_800_000) as Ms,
+      }));
+      const rowsOf = [...story, ...late];
+      const whole = newWalletState({ afterMs: Infinity });
+      applyLedger(whole, opening);
+      for (const compaction of [undefined, { afterMs: 60_000, limits }]) {
+        const journal = opened(`${folder}/${compaction === undefined ? "a" : "b"}`);
+        const first = resumeState(journal, T0 as Ms, compaction);
+        first.ledger(opening, T0 as Ms);
+        const half = Math.floor(rowsOf.length / 2);
+        for (const input of rowsOf.slice(0, half)) first.life(input);
+        assert.ok(first.state.life.past.orders > 0);
+        journal.close();
+        const again = opened(`${folder}/${compaction === undefined ? "a" : "b"}`);
+        const second = resumeState(again, rowsOf[half]!.at, compaction);
+        for (const input of rowsOf.slice(half)) second.life(input);
+        assert.equal(picture(rebuildState(again.rows(), compaction)), picture(second.state));
+        if (second.state.life.past.hasForgottenOrders) forgotten++;
+        if (compaction === undefined) {
+          for (const input of rowsOf.slice(0, half)) applyLife(whole, input);
+          applyLife(whole, { type: "restart", at: rowsOf[half]!.at });
+          for (const input of rowsOf.slice(half)) applyLife(whole, input);
+          assert.equal(moneyOf(second.state), moneyOf(whole));
+        }
+        again.close();
+      }
+    });
+  }
+  assert.ok(forgotten > 0);
 });
 
 Deno.test("an order whose intent is on disk is asked for after a restart, whether or not its bytes left", async () => {
