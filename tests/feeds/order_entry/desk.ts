@@ -124,6 +124,8 @@ export interface Script {
   readonly bodies: string[];
   /** Connections accepted. */
   connections(): number;
+  /** Closes those that are open. */
+  drop(): void;
   close(): Promise<void>;
 }
 
@@ -140,13 +142,32 @@ export function answer(status: number, body: string, headers: Record<string, str
   };
 }
 
-/** A raw TCP server: `decide` gets each request's first line and body. */
-export function scripted(decide: (line: string, body: string) => Act): Script {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+/** The public test certificate of localhost. */
+export const TLS = {
+  cert: Deno.readTextFileSync(new URL("../../../fixtures/tls/localhost.crt", import.meta.url)),
+  key: Deno.readTextFileSync(new URL("../../../fixtures/tls/localhost.key", import.meta.url)),
+};
+
+function tryClose(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed already.
+  }
+}
+
+/** A raw TCP or TLS server: `decide` gets each request's first line and body. */
+export function scripted(
+  decide: (line: string, body: string) => Act,
+  tls: (typeof TLS & { readonly alpnProtocols?: string[] }) | null = null,
+): Script {
+  const where = { hostname: "127.0.0.1", port: 0 };
+  const listener: Deno.Listener = tls === null ? Deno.listen(where) : Deno.listenTls({ ...where, ...tls });
   const seen: string[] = [];
   const bodies: string[] = [];
   const open = new Set<Deno.Conn>();
   let connections = 0;
+  let closed = false;
   const serve = async (conn: Deno.Conn) => {
     connections++;
     open.add(conn);
@@ -177,27 +198,28 @@ export function scripted(decide: (line: string, body: string) => Act): Script {
       // The client went away: that is what these tests make it do.
     } finally {
       open.delete(conn);
-      conn.close();
+      tryClose(conn);
     }
+  };
+  const drop = () => {
+    for (const conn of open) tryClose(conn);
+    open.clear();
   };
   const running: Promise<void>[] = [];
   const accepting = (async () => {
     for await (const conn of listener) running.push(serve(conn));
   })();
   return {
-    http: `http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`,
+    http: `http${tls === null ? "" : "s"}://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`,
     seen,
     bodies,
     connections: () => connections,
+    drop,
     async close() {
+      if (closed) return;
+      closed = true;
       listener.close();
-      for (const conn of [...open]) {
-        try {
-          conn.close();
-        } catch {
-          // Closed by its own end meanwhile.
-        }
-      }
+      drop();
       await Promise.allSettled([accepting, ...running]);
     },
   };
@@ -215,8 +237,9 @@ export async function withScript(
     },
   ) => Promise<void>,
   more: Partial<OrderEntryOptions> = {},
+  tls: typeof TLS | null = null,
 ): Promise<void> {
-  const script = scripted(decide);
+  const script = scripted(decide, tls);
   const time = { at: 1_795_000_000_000 };
   const opened: OrderEntry[] = [];
   const open = (own: Partial<OrderEntryOptions>) => {

@@ -1,11 +1,13 @@
 /** What a connection and a server may do wrong: nothing is sent twice, nothing is taken for an answer that is none. */
 import assert from "node:assert/strict";
 import { classifySubmit } from "../../../core/orders/lifecycle_reply.ts";
+import { openNetwork } from "../../../feeds/net/network.ts";
 import type { OrderEntry } from "../../../feeds/polymarket/order_entry/types.ts";
-import { type Act, answer, withScript } from "./desk.ts";
+import { type Act, answer, TLS, withScript } from "./desk.ts";
 
 const HASH = `0x${"ab".repeat(32)}`;
 const OTHER = `0x${"cd".repeat(32)}`;
+const TAKEN = answer(200, `{"success":true,"errorMsg":"","orderID":"${HASH}","status":"live"}`);
 const ONCE = { retries: 0 };
 /** For answers that never come. */
 const SHORT = { deadlines: { submitMs: 150, cancelMs: 150, readMs: 150, beatMs: 150 }, retries: 0 };
@@ -79,17 +81,81 @@ Deno.test("200 with HTML, half a JSON text or another shape leaves a submit unkn
   }
 });
 
-Deno.test("an order on a connection that dies under it is not sent on another one", async () => {
-  const act = (line: string): Act => line === "GET /time" ? answer(200, "1") : "reset";
-  await withScript(act, async ({ entry, script }) => {
-    for (let round = 0; round < 5; round++) {
+for (const way of ["connections of its own", "fetch, as through a proxy"]) {
+  Deno.test(`an order on a connection that dies under it is not sent on another one: ${way}`, async () => {
+    const network = way.startsWith("fetch") ? openNetwork(null, { maxIdlePerHost: 4 }) : undefined;
+    const act = (line: string): Act => line === "GET /time" ? answer(200, "1") : "reset";
+    await withScript(act, async ({ entry, script }) => {
+      for (let round = 0; round < 5; round++) {
+        assert.equal(await entry.warm(), 3);
+        assert.equal((await submit(entry)).outcome.kind, "unknown");
+        assert.equal((await entry.cancel([HASH])).get(HASH)?.kind, "unknown");
+      }
+      const sent = script.seen.filter((line) => line !== "GET /time");
+      assert.deepEqual(sent, Array.from({ length: 5 }, () => ["POST /order", "DELETE /order"]).flat());
+    }, { ...ONCE, ...(network === undefined ? {} : { network }) });
+    network?.close();
+  });
+}
+
+Deno.test("an order does not take a connection that the venue closed while it was idle", async () => {
+  await withScript((line) => line === "GET /time" ? answer(200, "1") : TAKEN, async ({ entry, script }) => {
+    for (let round = 1; round <= 5; round++) {
       assert.equal(await entry.warm(), 3);
-      assert.equal((await submit(entry)).outcome.kind, "unknown");
-      assert.equal((await entry.cancel([HASH])).get(HASH)?.kind, "unknown");
+      const opened = script.connections();
+      script.drop();
+      // Opened again in the background, by nobody's request.
+      while (script.connections() < opened + 3) await new Promise((resolve) => setTimeout(resolve, 1));
+      assert.equal((await submit(entry)).outcome.kind, "accepted");
+      assert.equal(script.seen.filter((line) => line === "POST /order").length, round);
     }
-    const sent = script.seen.filter((line) => line !== "GET /time");
-    assert.deepEqual(sent, Array.from({ length: 5 }, () => ["POST /order", "DELETE /order"]).flat());
   }, ONCE);
+});
+
+Deno.test("an order that finds no venue is said not to have been sent, and has no instant of writing", async () => {
+  await withScript(() => "hang", async ({ entry, script }) => {
+    await script.close();
+    const { outcome, stamps } = await submit(entry);
+    assert.deepEqual([outcome.kind, stamps.writtenUs, stamps.doneUs], ["unknown", null, null]);
+    await assert.rejects(entry.apiKeys(), {
+      code: "NETWORK",
+      message:
+        /^Cannot finish GET \/auth\/api-keys: no connection to 127\.0\.0\.1:\d+: .*; nothing was sent$/,
+    });
+  }, ONCE);
+});
+
+Deno.test("after a deadline the connection is gone, and its late answer with it", async () => {
+  const lines: string[] = [];
+  await withScript(
+    (line) => (lines.push(line), lines.length === 1 ? "hang" : answer(200, "[]")),
+    async ({ entry, script }) => {
+      await assert.rejects(entry.apiKeys(), {
+        code: "TIMEOUT",
+        message: "Cannot finish GET /auth/api-keys within 150 ms",
+      });
+      await assert.rejects(entry.closedOnly(), { code: "BAD_JSON" });
+      assert.equal(script.connections(), 2);
+    },
+    SHORT,
+  );
+});
+
+Deno.test("over TLS orders go the same way, and not to a venue whose certificate is not trusted", async () => {
+  await withScript(
+    (line) => line === "GET /time" ? answer(200, "1") : TAKEN,
+    async ({ entry, open, script }) => {
+      assert.equal(await entry.warm(), 3);
+      const ends = await Promise.all([submit(entry), submit(entry), submit(entry)]);
+      assert.deepEqual(ends.map(({ outcome }) => outcome.kind), ["accepted", "accepted", "accepted"]);
+      assert.equal(script.connections(), 3);
+      const strange = open({ caCerts: [] });
+      assert.equal((await submit(strange)).stamps.writtenUs, null);
+      assert.equal(script.seen.filter((line) => line === "POST /order").length, 3);
+    },
+    { retries: 0, caCerts: [TLS.cert] },
+    TLS,
+  );
 });
 
 Deno.test("a redirect of an order is not followed", async () => {
@@ -203,8 +269,7 @@ Deno.test("a hash given twice is cancelled once, and several go in one request",
 });
 
 Deno.test("warm() opens the wanted connections and later orders use them", async () => {
-  const taken = answer(200, '{"success":true,"errorMsg":"","orderID":"x","status":"live"}');
-  await withScript((line) => line === "GET /time" ? answer(200, "1") : taken, async ({ entry, script }) => {
+  await withScript((line) => line === "GET /time" ? answer(200, "1") : TAKEN, async ({ entry, script }) => {
     assert.equal(await entry.warm(), 3);
     assert.equal(script.connections(), 3);
     await Promise.all([submit(entry), submit(entry), submit(entry)]);
