@@ -2,19 +2,29 @@
 import type { Command } from "commander";
 import type { ExitCode } from "../core/errors.ts";
 import type { Asset } from "../core/market/instrument.ts";
+import type { Ms } from "../core/units.ts";
 import { accountData, accountFlags, accountOptions, type OpenAccount, withAccount } from "./account.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { countText, facts, table } from "./output.ts";
-import { parseAssets } from "./parse.ts";
+import { parseAssets, parseSpan } from "./parse.ts";
 import { attach, examples, leavesBehind } from "./run.ts";
-import { cancelOrders, type CancelResult } from "./trading/cancel_orders.ts";
+import { CANCEL_FOR, cancelOrders, type CancelResult } from "./trading/cancel_orders.ts";
 import { windowNames } from "./trading/window_names.ts";
+
+/** Adds `--for`, which the commands have that cancel until it is proved. */
+export const cancelFlags = (command: Command): Command =>
+  command.option("--for <time>", "go on this long (venue time) until nothing is open", CANCEL_FOR);
+
+/** What `cancelFlags` read, ms. Throws USAGE (exit 2). */
+export const cancelForMs = (options: Record<string, unknown>): Ms =>
+  parseSpan(String(options["for"] ?? CANCEL_FOR), "--for");
 
 /** Cancels with progress on stderr; `assets` null means all orders. Throws as `cancelOrders()`. */
 export async function cancelWithProgress(
   ctx: CommandContext,
   { entry, http, venue }: OpenAccount,
   assets: readonly Asset[] | null,
+  forMs: Ms = parseSpan(CANCEL_FOR, "--for"),
 ): Promise<CancelResult> {
   const names = windowNames(http, venue.profile.clob, ctx.signal);
   const progress = ctx.progress("cancel");
@@ -27,9 +37,11 @@ export async function cancelWithProgress(
         const { window } = await names(conditionId);
         return window !== null && assets.includes(window.asset);
       },
-      onProgress(done, total, note) {
-        ctx.log.warn("orders are not gone yet", { attempt: done, note });
-        progress.update(done, total, note);
+      forMs,
+      onProgress(doneMs, totalMs, note) {
+        const leftS = Math.round((totalMs - doneMs) / 1_000);
+        ctx.log.warn("orders are not gone yet", { note, goesOnForS: leftS });
+        progress.update(Math.round(doneMs / 1_000), Math.round(totalMs / 1_000), note);
       },
     });
   } finally {
@@ -82,9 +94,10 @@ function cancelAll(
 ): Promise<CommandResult> {
   const { asset } = options;
   const assets = asset === undefined ? null : parseAssets(String(asset));
+  const forMs = cancelForMs(options);
   leavesUnproved(ctx, "cancel-all", {});
   return withAccount(ctx, accountOptions(options), async (account) => {
-    const result = await cancelWithProgress(ctx, account, assets);
+    const result = await cancelWithProgress(ctx, account, assets, forMs);
     if (result.openAfter !== 0) {
       ctx.warn({
         code: "ORDERS_LEFT",
@@ -103,10 +116,13 @@ function cancelAll(
 
 /** Adds `cancel-all`. */
 export function register(program: Command): void {
-  const command = accountFlags(
+  const command = cancelFlags(accountFlags(
     program.command("cancel-all")
       .description("Cancel every open order of the account, then prove that they are gone.")
       .option("--asset <list>", "only orders of these assets' windows: btc,eth,sol,xrp"),
-  ).addHelpText("after", examples(["cancel-all", "cancel-all --asset btc,eth --venue sim --json"]));
+  )).addHelpText(
+    "after",
+    examples(["cancel-all", "cancel-all --for 20m", "cancel-all --asset btc,eth --venue sim --json"]),
+  );
   attach(command, "cancel-all", cancelAll, { proxy: true });
 }

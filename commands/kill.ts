@@ -3,7 +3,15 @@ import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
 import { readLatch, setLatch } from "../feeds/journal/latch.ts";
 import { accountData, accountFlags, accountOptions, withAccount } from "./account.ts";
-import { cancelData, cancelExit, cancelText, cancelWithProgress, leavesUnproved } from "./cancel_all.ts";
+import {
+  cancelData,
+  cancelExit,
+  cancelFlags,
+  cancelForMs,
+  cancelText,
+  cancelWithProgress,
+  leavesUnproved,
+} from "./cancel_all.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { attach, examples } from "./run.ts";
 import { latchData, latchFolder, latchText, whoAmI } from "./trading/latches.ts";
@@ -30,7 +38,7 @@ async function cancelBestEffort(
 ): Promise<CommandResult> {
   try {
     return await withAccount(ctx, accountOptions(options), async (account) => {
-      const result = await cancelWithProgress(ctx, account, null);
+      const result = await cancelWithProgress(ctx, account, null, cancelForMs(options));
       return {
         data: { ...accountData(account), ...cancelData(result) },
         text: cancelText(result, ctx.color),
@@ -62,6 +70,7 @@ async function kill(
     return { data: { latch: latchData(state) }, text: `latch ${latchText(state)}` };
   }
   const reason = reasonOf(options);
+  cancelForMs(options);
   const mark = { code: "KILL", reason, who: whoAmI("kill"), at: ctx.startedAt };
   const latch = await setLatch(folder, mark);
   ctx.print(`latch ${latchText(latch)}`);
@@ -75,13 +84,13 @@ async function kill(
 
 /** Adds `kill`. */
 export function register(program: Command): void {
-  const command = accountFlags(
+  const command = cancelFlags(accountFlags(
     program.command("kill")
       .description("Stop: set the latch at once (nothing new is sent), then cancel all orders.")
       .option("--reason <text>", "kept with the latch")
       .option("--no-cancel", "set the latch only")
       .option("--status", "show the latch, change nothing"),
-  ).addHelpText(
+  )).addHelpText(
     "after",
     examples(["kill", 'kill --reason "news"', "kill --no-cancel", "kill --status --json"]),
   );

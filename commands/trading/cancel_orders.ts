@@ -1,6 +1,6 @@
 /**
- * Cancels orders and proves that they are gone: cancel, read the open orders to the end, and again while some are left, a
- * bounded number of times. Uses nothing of our own bookkeeping, so it works whoever placed the orders.
+ * Cancels orders and proves that they are gone: cancel, read the open orders to the end, and again while some are left, as
+ * long as was asked for. Uses nothing of our own bookkeeping, so it works whoever placed the orders.
  */
 import { OperationError } from "../../core/errors.ts";
 import { ms } from "../../core/units.ts";
@@ -8,20 +8,26 @@ import type { Clock } from "../../feeds/clock.ts";
 import { HttpError } from "../../feeds/net/http.ts";
 import type { CancelAllReply, ListedOrder, OrderEntry } from "../../feeds/polymarket/order_entry/types.ts";
 
-/** Rounds of cancelling and reading; a restart of the engine takes some 90 s, a round of waiting at most ten. */
-const MAX_ROUNDS = 12;
+/**
+ * How long by default: a restart of the engine takes some 90 s and is followed by minutes of post-only mode, and whoever wants
+ * the proof wants it, not a second command.
+ */
+export const CANCEL_FOR = "5m";
+/** Whatever the clock says. */
+const MAX_ROUNDS = 10_000;
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 10_000;
 
 export interface CancelJob {
   readonly entry: Pick<OrderEntry, "cancelAll" | "cancelMarket" | "openOrders">;
-  readonly clock: Pick<Clock, "sleep">;
+  readonly clock: Pick<Clock, "now" | "sleep">;
   readonly signal: AbortSignal;
   /** Windows whose orders are meant, asked for each condition id that is open; null: all orders. */
   readonly wanted: ((conditionId: string) => Promise<boolean>) | null;
-  /** Told of every wait and of what is left. */
-  readonly onProgress: (done: number, total: number, note: string) => void;
-  readonly maxRounds?: number;
+  /** Goes on this long, ms of the clock; the last round begins when it is over. */
+  readonly forMs: number;
+  /** Told of every wait and of what is left; ms that are over and ms in all. */
+  readonly onProgress: (doneMs: number, totalMs: number, note: string) => void;
 }
 
 export interface CancelResult {
@@ -85,7 +91,7 @@ function passing(error: unknown): error is HttpError {
 }
 
 function waitOf(attempt: number, error: HttpError | null): number {
-  const doubled = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
+  const doubled = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10));
   return Math.min(MAX_WAIT_MS, Math.max(doubled, error?.retryAfterMs ?? 0));
 }
 
@@ -108,14 +114,15 @@ function resultOf(tally: Tally): CancelResult {
 }
 
 /**
- * Cancels and looks until nothing meant is open or the rounds are used up. Throws what does not pass by waiting: a refused
+ * Cancels and looks until nothing meant is open or the time is over. Throws what does not pass by waiting: a refused
  * login (HttpError), a geo-block, ABORTED when the signal came. Never throws because orders are left: see `openAfter`.
  */
 export async function cancelOrders(job: CancelJob): Promise<CancelResult> {
-  const rounds = job.maxRounds ?? MAX_ROUNDS;
+  const from = job.clock.now();
   const tally: Tally = { canceled: new Set(), reasons: new Map(), open: null, trouble: null };
-  for (let attempt = 0; attempt < rounds; attempt++) {
+  for (let attempt = 0; attempt < MAX_ROUNDS; attempt++) {
     job.signal.throwIfAborted();
+    const isLast = job.clock.now() - from >= job.forMs;
     let failure: HttpError | null = null;
     try {
       await round(job, tally);
@@ -126,12 +133,13 @@ export async function cancelOrders(job: CancelJob): Promise<CancelResult> {
       failure = error;
       tally.trouble = troubleText(error);
     }
-    if (attempt + 1 === rounds) break;
-    const wait = waitOf(attempt, failure);
+    const doneMs = job.clock.now() - from;
+    if (isLast) break;
+    const wait = Math.max(1, Math.min(waitOf(attempt, failure), job.forMs - doneMs));
     const note = failure === null
       ? `${tally.open?.length ?? "?"} still open`
       : `${tally.trouble}; again in ${(wait / 1000).toFixed(1)} s`;
-    job.onProgress(attempt + 1, rounds, note);
+    job.onProgress(Math.min(doneMs, job.forMs), job.forMs, note);
     await job.clock.sleep(ms(wait), job.signal);
   }
   return resultOf(tally);

@@ -28,6 +28,7 @@ function venue(orders: ListedOrder[], faults: (HttpError | null)[] = []) {
   const slept: number[] = [];
   const notes: string[] = [];
   const stubborn = new Map<string, string>();
+  let at = 0;
   const fault = () => {
     const next = faults.shift();
     if (next !== undefined && next !== null) throw next;
@@ -48,7 +49,15 @@ function venue(orders: ListedOrder[], faults: (HttpError | null)[] = []) {
         Promise.try(() => (fault(), cancel([...open.values()].filter((row) => row.conditionId === id)))),
       openOrders: () => Promise.try(() => (fault(), { askedAt: 0 as Ms, rows: [...open.values()] })),
     },
-    clock: { sleep: (span) => (slept.push(span), Promise.resolve()) },
+    clock: {
+      now: () => at as Ms,
+      sleep(span) {
+        slept.push(span);
+        at += span;
+        return Promise.resolve();
+      },
+    },
+    forMs: 300_000,
     signal: new AbortController().signal,
     wanted: null,
     onProgress: (_done, _total, note) => notes.push(note),
@@ -78,17 +87,27 @@ Deno.test("a restarting venue is asked again after the wait it names, at most te
   assert.match(notes[0] ?? "", /restarts its engine; again in 10\.0 s/);
 });
 
-Deno.test("an order that is not cancelled is named with the venue's reason after bounded rounds", async () => {
+Deno.test("a restart of four minutes is waited for; one that is longer than asked for is not, after a last try", async () => {
+  const restart = (attempts: number) => Array.from({ length: attempts }, () => status(425, 10_000));
+  const long = venue([order("0xa")], restart(25));
+  assert.equal((await cancelOrders(long.job())).openAfter, 0);
+  const short = venue([order("0xa")], restart(25));
+  const result = await cancelOrders(short.job({ forMs: 25_000 }));
+  assert.deepEqual([result.openAfter, result.trouble], [null, "the venue restarts its engine"]);
+  assert.deepEqual(short.slept, [10_000, 10_000, 5_000]);
+});
+
+Deno.test("an order that is not cancelled is named with the venue's reason when the time is over", async () => {
   const { job, slept, stubborn } = venue([order("0xa"), order("0xb")]);
   stubborn.set("0xb", "Order already matched");
-  const result = await cancelOrders(job({ maxRounds: 3 }));
+  const result = await cancelOrders(job({ forMs: 1_500 }));
   assert.deepEqual([result.canceled, result.notCanceled, result.openAfter, result.left], [
     ["0xa"],
     { "0xb": "Order already matched" },
     1,
     ["0xb"],
   ]);
-  assert.equal(slept.length, 2);
+  assert.deepEqual(slept, [500, 1_000]);
 });
 
 Deno.test("orders that another process places meanwhile are cancelled in the next round", async () => {
@@ -122,7 +141,7 @@ Deno.test("only the windows that are meant: other orders stay and do not count",
 Deno.test("a list that cannot be read proves nothing", async () => {
   const broken = new HttpError("SNAPSHOT_INCOMPLETE", "a row cannot be read");
   const { job } = venue([order("0xa")], [null, broken, null, broken]);
-  const result = await cancelOrders(job({ maxRounds: 2 }));
+  const result = await cancelOrders(job({ forMs: 400 }));
   assert.deepEqual([result.openAfter, result.canceled, result.trouble], [null, ["0xa"], broken.message]);
 });
 
@@ -136,6 +155,7 @@ Deno.test("a signal ends it between rounds", async () => {
   const stop = new AbortController();
   const { job } = venue([order("0xa")], [status(503), status(503)]);
   const clock = {
+    now: () => 0 as Ms,
     sleep: () => {
       stop.abort(new DOMException("stopped", "AbortError"));
       return Promise.resolve();
