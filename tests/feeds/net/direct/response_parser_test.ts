@@ -217,9 +217,7 @@ Deno.test("property: whatever a server says, and however it is cut, that is what
     assert.deepEqual([got.kind, got.status, got.reusable], ["done", status, framing !== "end"]);
     assert.equal(got.text, new TextDecoder().decode(raw));
     const expected = new Headers(headers as [string, string][]);
-    for (const [name, text] of expected) {
-      assert.equal(new Headers(got.headers as [string, string][]).get(name), text);
-    }
+    assert.deepEqual(got.headers.filter(([name]) => !FRAMING.has(name)), [...expected]);
   }));
 });
 
