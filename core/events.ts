@@ -70,6 +70,7 @@ export interface BookDeltaEvent extends Timed {
   readonly bestBid: number;
   readonly bestAsk: number;
 }
+/** The token's book is void until its next snapshot; also when the tick stays what it is (changes of the book were lost). */
 export interface TickSizeEvent extends Timed {
   readonly type: "tickSize";
   readonly token: string;

@@ -2,9 +2,9 @@
  * Every feed of a live session behind one callback. Events are stamped by one clock that never steps back and are handed
  * over synchronously, frame by frame, in the order of their `tReceive`.
  */
-import type { FeedName, FeedStateEvent, MarketEvent, StrikeEvent } from "../core/events.ts";
+import type { BookEvent, FeedName, FeedStateEvent, MarketEvent, StrikeEvent } from "../core/events.ts";
 import type { Asset, Duration, Instrument } from "../core/market/instrument.ts";
-import type { Ms } from "../core/units.ts";
+import type { Ms, Price } from "../core/units.ts";
 import { type BinanceRest, binanceRest, type BinanceVenue, fetchBars } from "./binance/rest.ts";
 import { type Clock, monotone } from "./clock.ts";
 import { type FeedSession, LIVE_FEEDS, type LiveFeedName, openSessions } from "./live_sessions.ts";
@@ -71,6 +71,8 @@ export interface LiveFeeds {
   resync(token: string): void;
   /** An order was handed to the runtime: frames that come now wait, so that its bytes leave first. */
   endTurn(): void;
+  /** Frames of all feeds that wait for their turn now, the most that ever did, and how many were left out. */
+  queue(): { readonly waiting: number; readonly most: number; readonly shed: number };
   /** Closes every socket and waits for what is under way. */
   close(): Promise<void>;
   /** Resolves after `close()` (or the signal); rejects with what `onEvents` threw. */
@@ -94,6 +96,8 @@ class Live implements LiveFeeds {
   /** False when only exchanges are asked for: then the venue's listings need not be reachable. */
   private readonly wantsWindows: boolean;
   private readonly resyncs: BookResync;
+  /** Tick of every token followed, as last stated. */
+  private readonly ticks = new Map<string, Price>();
   private readonly context: FeedContext;
   private readonly http;
   private readonly tasks: Promise<void>[] = [];
@@ -142,6 +146,7 @@ class Live implements LiveFeeds {
       onVoid: (tokens) => {
         for (const token of tokens) this.resyncs.request(token);
       },
+      onLeftOut: (tokens, tReceive) => this.leftOut(tokens, tReceive),
     });
     this.resyncs = new BookResync({
       http: this.http,
@@ -149,10 +154,7 @@ class Live implements LiveFeeds {
       clock: this.clock,
       log,
       signal: this.stop.signal,
-      emit: (event) => {
-        this.market?.adopt(event);
-        this.emit([event]);
-      },
+      offer: (event, holds) => this.offer(event, holds),
     });
     this.keeper = this.openKeeper();
     this.sessions = openSessions({
@@ -215,6 +217,11 @@ class Live implements LiveFeeds {
     this.inbox.endTurn();
   }
 
+  queue(): { readonly waiting: number; readonly most: number; readonly shed: number } {
+    const { most, shed, waiting } = this.inbox;
+    return { waiting, most, shed };
+  }
+
   close(): Promise<void> {
     this.closing ??= this.shutDown();
     return this.closing;
@@ -251,7 +258,10 @@ class Live implements LiveFeeds {
       onRemoved: (instrument) => {
         const tokens = [instrument.upToken, instrument.downToken];
         this.market?.unsubscribe(tokens);
-        for (const token of tokens) this.resyncs.forget(token);
+        for (const token of tokens) {
+          this.resyncs.forget(token);
+          this.ticks.delete(token);
+        }
         this.strikes.untrack(instrument.conditionId);
       },
       signal: this.stop.signal,
@@ -259,6 +269,8 @@ class Live implements LiveFeeds {
   }
 
   private listed(instrument: Instrument): void {
+    this.ticks.set(instrument.upToken, instrument.tick);
+    this.ticks.set(instrument.downToken, instrument.tick);
     this.market?.subscribe([instrument.upToken, instrument.downToken], instrument.endMs);
     const strike = this.strikes.track(instrument, this.clock.now());
     if (strike !== null) this.emit([strike]);
@@ -326,11 +338,15 @@ class Live implements LiveFeeds {
       const event = events[i]!;
       switch (event.type) {
         case "book":
+          if (event.tick !== undefined) this.ticks.set(event.token, event.tick);
+          if (this.resyncs.pending > 0) this.resyncs.saw(event);
+          break;
         case "bookDelta":
           if (this.resyncs.pending > 0) this.resyncs.saw(event);
           break;
         case "tickSize":
           // The book is void after a tick change; the venue's own snapshot may come or not.
+          this.ticks.set(event.token, event.newTick);
           this.resyncs.request(event.token);
           break;
         case "oraclePrice": {
@@ -354,10 +370,47 @@ class Live implements LiveFeeds {
     this.emit(changed ?? events);
   }
 
+  /**
+   * Changes of these books were left out because too much waited: nobody may decide on them until they are read again. Said at
+   * once, as a tick that stays what it is, at the time of the first change that is missing.
+   */
+  private leftOut(tokens: readonly string[], tReceive: Ms): void {
+    const known = tokens.filter((token) => this.ticks.has(token));
+    this.deliver(known.map((token) => {
+      const tick = this.ticks.get(token)!;
+      return { type: "tickSize", token, oldTick: tick, newTick: tick, tExchange: tReceive, tReceive };
+    }));
+    for (const token of tokens) this.resyncs.lost(token);
+  }
+
+  /** A book that REST gave, behind the frames that wait: one of them may be newer. Resolves to whether it was taken. */
+  private offer(event: BookEvent, holds: () => boolean): Promise<boolean> {
+    const { signal } = this.stop;
+    return new Promise((resolve) => {
+      // What waits when the session ends is never handled.
+      const refuse = () => resolve(false);
+      if (signal.aborted) return refuse();
+      signal.addEventListener("abort", refuse, { once: true });
+      this.behind(() => {
+        signal.removeEventListener("abort", refuse);
+        const taken = holds();
+        if (taken) {
+          this.market?.adopt(event);
+          this.deliver([event]);
+        }
+        resolve(taken);
+      });
+    });
+  }
+
   /** Behind the frames that wait, if any, so that the order of `tReceive` holds. */
   private emit(events: readonly MarketEvent[]): void {
-    if (this.inbox.running || this.inbox.waiting === 0) return this.deliver(events);
-    this.inbox.push({ book: false, run: () => this.deliver(events) });
+    this.behind(() => this.deliver(events));
+  }
+
+  private behind(work: () => void): void {
+    if (this.inbox.running || this.inbox.waiting === 0) return work();
+    this.inbox.push({ book: false, run: work });
   }
 
   private deliver(events: readonly MarketEvent[]): void {

@@ -146,7 +146,7 @@ export class Supervisor<F extends string = FeedName> {
   }
 
   private received(slot: Slot, link: Link, data: unknown): void {
-    const { clock, feed, inbox, isBook, wholeBookOf } = this.options;
+    const { bookOf, clock, feed, inbox, isBook, wholeBookOf } = this.options;
     const now = clock.now();
     link.lastFrameMs = now;
     const { metrics } = this;
@@ -158,14 +158,14 @@ export class Supervisor<F extends string = FeedName> {
     metrics.bytes += data.length;
     if (inbox === undefined) return this.frame(slot, link, data, now);
     const stream = wholeBookOf?.(data) ?? null;
+    const book = bookOf?.(data) ?? null;
     inbox.push({
       book: isBook?.(data) ?? false,
       ...(stream === null ? {} : { replaces: `${feed} ${stream}` }),
+      ...(book === null ? {} : { changes: `${feed} ${book}` }),
       run: () => this.frame(slot, link, data, now),
-      onShed: () => {
-        metrics.shed++;
-        this.options.onVoid?.(null);
-      },
+      onShed: () => void metrics.shed++,
+      onVoid: () => this.options.onLeftOut?.(data, now),
     });
   }
 

@@ -35,8 +35,10 @@ export interface SupervisorOptions<F extends string = FeedName> {
   readonly onState: (event: StateOf<NoInfer<F>>) => void;
   /** A socket of this feed is gone. */
   readonly onGone?: (link: Link) => void;
-  /** What these streams gave is void (null: all of them): frozen by REST's word, or frames of theirs were left out. */
-  readonly onVoid?: (streams: readonly string[] | null) => void;
+  /** What these streams gave is void: frozen by REST's word. */
+  readonly onVoid?: (streams: readonly string[]) => void;
+  /** Frames were left out, this one and those that waited behind it of the book that it changes: that book is void. */
+  readonly onLeftOut?: (text: string, tReceive: Ms) => void;
   /** Venue-specific close codes; default: reconnect with backoff. */
   readonly closeAction?: (code: number, reason: string, random: () => number) => CloseAction;
   /** Sent every so often to keep the venue content, beginning after `onOpen`. */
@@ -57,6 +59,8 @@ export interface SupervisorOptions<F extends string = FeedName> {
   readonly isBook?: (text: string) => boolean;
   /** The stream of a frame that holds its whole book, so that older frames of it need not be looked at; null for others. */
   readonly wholeBookOf?: (text: string) => string | null;
+  /** The book that a frame changes and that is void without it; null for others. */
+  readonly bookOf?: (text: string) => string | null;
   /**
    * Least wall time before silence costs the socket. A venue clock at 15x would otherwise turn a pause of our own
    * process (garbage collection, a busy machine) into a reconnect.

@@ -1,6 +1,7 @@
 /**
  * Reads books again over REST when the socket's are void. The answer is older than deltas that arrived meanwhile; such an
- * answer would undo them, so it is dropped and asked for again, until there is a book or the token is forgotten.
+ * answer would undo them, so it is dropped and asked for again, until there is a book or the token is forgotten. The same holds
+ * for an answer to a question that was asked before deltas were left out.
  */
 import type { BookDeltaEvent, BookEvent } from "../../core/events.ts";
 import { ms } from "../../core/units.ts";
@@ -15,16 +16,20 @@ export interface ResyncOptions {
   readonly clock: Clock;
   readonly log: FeedLog;
   readonly signal: AbortSignal;
-  readonly emit: (event: BookEvent) => void;
+  /** Hands the book on behind the frames that wait, if it `holds` then; resolves to whether it did. */
+  readonly offer: (event: BookEvent, holds: () => boolean) => Promise<boolean>;
 }
 
 const PAUSE_MS = 500;
 const MAX_PAUSE_MS = 5000;
-const MAX_PENDING = 64;
+/** Every token that a socket may have. */
+const MAX_PENDING = 200;
 
 interface Wait {
   /** Newest exchange time seen on the socket since the request. */
   newestMs: number;
+  /** How often deltas were left out since the request. */
+  losses: number;
   /** The socket sent a snapshot: nothing to do any more. */
   done: boolean;
 }
@@ -43,13 +48,24 @@ export class BookResync {
   /** Asks for a token's book; does nothing while it is being asked for. */
   request(token: string): void {
     if (this.waits.has(token) || this.waits.size >= MAX_PENDING || this.options.signal.aborted) return;
-    const wait: Wait = { newestMs: 0, done: false };
+    const wait: Wait = { newestMs: 0, losses: 0, done: false };
     this.waits.set(token, wait);
     const task = this.run(token, wait).finally(() => {
-      this.waits.delete(token);
+      if (this.waits.get(token) === wait) this.waits.delete(token);
       this.tasks.delete(task);
     });
     this.tasks.add(task);
+  }
+
+  /** Deltas were left out: asks for the book, and what was asked for before does not count. */
+  lost(token: string): void {
+    const wait = this.waits.get(token);
+    if (wait !== undefined && !wait.done) wait.losses++;
+    else {
+      // One that is done has its book under way, from before the loss.
+      this.waits.delete(token);
+      this.request(token);
+    }
   }
 
   /** Nobody wants this token's book any more. */
@@ -71,15 +87,18 @@ export class BookResync {
   }
 
   private async run(token: string, wait: Wait): Promise<void> {
-    const { clob, clock, emit, http, log, signal } = this.options;
+    const { clob, clock, http, log, offer, signal } = this.options;
     for (let attempt = 0; !wait.done && !signal.aborted; attempt++) {
       const pauseMs = ms(Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** Math.min(attempt, 10)));
+      const { losses } = wait;
+      const holds = (book: BookEvent) =>
+        !wait.done && wait.losses === losses && book.tExchange >= wait.newestMs;
       try {
         const book = await fetchBook(http, clob, token, () => clock.now(), { signal, retries: 0 });
         if (wait.done || signal.aborted) return;
-        if (book !== null && book.tExchange >= wait.newestMs) {
-          wait.done = true;
-          return emit({ ...book, tReceive: ms(clock.now()) });
+        if (book !== null && holds(book)) {
+          const here = { ...book, tReceive: ms(clock.now()) };
+          if (await offer(here, () => holds(book) && (wait.done = true))) return;
         }
         await clock.sleep(pauseMs, signal);
       } catch (error) {

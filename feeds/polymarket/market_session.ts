@@ -27,17 +27,25 @@ export interface MarketOptions {
   readonly sockets?: 1 | 2;
   /** These tokens' books are void: read them again over REST. */
   readonly onVoid: (tokens: readonly string[]) => void;
+  /** Changes of these tokens' books, the oldest received at `tReceive`, were left out: the same, and nobody may use them. */
+  readonly onLeftOut: (tokens: readonly string[], tReceive: Ms) => void;
 }
 
 /** A frame that changes books and nothing else, by its head alone. */
 export const isMarketBook = (text: string): boolean =>
   text.startsWith('{"event_type":"price_change"') || text.startsWith('{"event_type":"best_bid_ask"');
 
+/** The market whose two books a frame changes; null for a frame that can be left out alone, or never. */
+export const marketOfChange = (text: string): string | null =>
+  /^\{"event_type":"price_change","market":"([^"]+)"/.exec(text)?.[1] ?? null;
+
 /** One feed for all windows. Opens with the first token. */
 export class MarketSession {
   private readonly supervisor: Supervisor;
   /** Subscribed tokens and the end of their window, venue ms. */
   private readonly tokens = new Map<string, number>();
+  /** The tokens of one window, by each of them: a frame may name only one. */
+  private readonly siblings = new Map<string, readonly string[]>();
   private readonly shadows = new ShadowBooks();
   private readonly merge = new MarketMerge();
   private readonly sink: DecodeSink = newSink();
@@ -63,7 +71,8 @@ export class MarketSession {
       onFrame: (text, tReceive, link) => this.frame(text, tReceive, link),
       onState: context.onState,
       onGone: (link) => this.gone(link),
-      onVoid: (tokens) => options.onVoid(tokens ?? [...this.tokens.keys()]),
+      onVoid: (tokens) => options.onVoid(tokens),
+      onLeftOut: (text, tReceive) => this.leftOut(text, tReceive),
       // Begins after the subscribe: an earlier PING is answered with close 1008 (nautilus_trader#4864, 2026-08-26).
       keepAlive: { everyMs: PING_EVERY_MS, text: "PING" },
       probe: "PING",
@@ -81,6 +90,7 @@ export class MarketSession {
       sockets: options.sockets ?? 1,
       inbox: context.inbox,
       isBook: isMarketBook,
+      bookOf: marketOfChange,
       retryAfter: () => context.retryAfter(url),
     });
   }
@@ -89,7 +99,7 @@ export class MarketSession {
     return this.supervisor.metrics;
   }
 
-  /** Adds the tokens of a window that ends at `endMs`, on the open sockets or with the next one. */
+  /** Adds both tokens of a window that ends at `endMs`, on the open sockets or with the next one. */
   subscribe(tokens: readonly string[], endMs: number): void {
     const added = tokens.filter((token) => !this.tokens.has(token));
     if (added.length === 0) return;
@@ -99,6 +109,7 @@ export class MarketSession {
     }
     for (const token of added) {
       this.tokens.set(token, endMs);
+      this.siblings.set(token, tokens);
       this.supervisor.watch(token);
     }
     this.supervisor.start();
@@ -111,6 +122,7 @@ export class MarketSession {
     if (removed.length === 0) return;
     for (const token of removed) {
       this.supervisor.unwatch(token);
+      this.siblings.delete(token);
       this.merge.forget(token);
       this.shadows.forget(token);
       for (const based of this.based.values()) based.delete(token);
@@ -145,6 +157,19 @@ export class MarketSession {
     this.asked.delete(link.id);
     this.based.delete(link.id);
     this.merge.gone(link.id, this.supervisor.all().filter((one) => one !== link).length);
+  }
+
+  /** Until there is a new snapshot, further changes are as good as nothing. */
+  private leftOut(text: string, tReceive: Ms): void {
+    const named = [...text.matchAll(/"asset_id":"(\d+)"/g)].flatMap(([, token]) =>
+      this.siblings.get(token!) ?? []
+    );
+    const tokens = [...new Set(named)].filter((token) => this.tokens.has(token));
+    for (const token of tokens) {
+      this.shadows.forget(token);
+      for (const based of this.based.values()) based.delete(token);
+    }
+    this.options.onLeftOut(tokens, tReceive);
   }
 
   private frame(text: string, tReceive: Ms, link: Link): FrameVerdict {

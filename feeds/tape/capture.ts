@@ -34,9 +34,11 @@ function isOfFeed(event: MarketEvent, feed: FeedName, raw: string): boolean {
       return feed.startsWith("binance.") && raw.includes("kline");
     case "bookDelta":
     case "tokenTrade":
-    case "tickSize":
     case "bestBidAsk":
       return feed === "polymarket.market";
+    case "tickSize":
+      // Also said without a frame, when changes of a book were left out.
+      return feed === "polymarket.market" && raw.includes("tick_size_change");
     case "oraclePrice":
       return feed === "polymarket.prices";
     case "volatility":

@@ -180,6 +180,47 @@ Deno.test("changes without a snapshot make nothing live: the book is read over R
   }, (venue) => venue.withholdsDumps = true);
 });
 
+Deno.test("changes that wait too long go, their window's books are void at once, and are read again", async () => {
+  const { up, down } = listed(FIRST);
+  let slow = false;
+  const seen: string[] = [];
+  const options: Partial<LiveOptions> = {
+    feeds: ["polymarket.market"],
+    warmUpBars: 0,
+    onEvents: (batch) => {
+      for (const event of batch) {
+        if (event.type === "tickSize" && event.oldTick === event.newTick) seen.push(`void ${event.token}`);
+        if (event.type === "book") seen.push(`book ${event.token}`);
+        if (event.type !== "bookDelta") continue;
+        seen.push(`change ${event.token}`);
+        for (const until = performance.now() + 1; slow && performance.now() < until;);
+      }
+    },
+  };
+  await withLive(1_795_253_700_000 + 20_000, options, async ({ live, venue }) => {
+    const met = async (what: () => boolean): Promise<void> => {
+      for (let i = 0; i < 500 && !what(); i++) await new Promise((next) => setTimeout(next, 10));
+      assert.ok(what(), seen.slice(-5).join());
+    };
+    await met(() => seen.includes(`book ${up}`) && seen.includes(`book ${down}`));
+    slow = true;
+    venue.floodMarket(up, 600);
+    await met(() => seen.includes(`void ${up}`));
+    slow = false;
+    const at = seen.indexOf(`void ${up}`);
+    assert.ok(
+      seen.includes(`void ${down}`),
+      "the frame names one token, and its book is the other one's mirror",
+    );
+    await met(() => seen.indexOf(`book ${up}`, at) > 0 && seen.indexOf(`book ${down}`, at) > 0);
+    assert.ok(venue.booksServed >= 2);
+    const { shed } = live.queue();
+    assert.ok(shed > 100, `${shed} left out`);
+    assert.equal(live.metrics()["polymarket.market"]?.shed, shed);
+    assert.equal(live.metrics()["polymarket.market"]?.reconnects, 0);
+  }, (venue) => venue.givesBooks = true);
+});
+
 Deno.test("a late start recovers the strike from the replayed prints", async () => {
   await withLive(1_795_253_700_000 + 90_000, {}, async ({ until }) => {
     const strike = await until("strike", (e) => e.type === "strike");

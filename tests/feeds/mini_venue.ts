@@ -40,6 +40,8 @@ export class MiniVenue {
   readonly broken = new Set<string>();
   /** The market socket sends changes and no snapshots. */
   withholdsDumps = false;
+  /** Books are given over REST although the socket sends snapshots. */
+  givesBooks = false;
   /** Books given over REST. */
   booksServed = 0;
   private readonly marketSockets = new Set<WebSocket>();
@@ -70,6 +72,23 @@ export class MiniVenue {
     };
   }
 
+  /** Many changes of one token at once. */
+  floodMarket(token: string, count: number): void {
+    const row = {
+      asset_id: token,
+      price: "0.49",
+      size: "120",
+      side: "BUY",
+      best_bid: "0.49",
+      best_ask: "0.51",
+    };
+    const text = JSON.stringify({
+      ...{ event_type: "price_change", market: "0xF", timestamp: String(this.clock.now()) },
+      price_changes: [row],
+    });
+    for (const socket of this.marketSockets) for (let i = 0; i < count; i++) socket.send(text);
+  }
+
   /** Ends every market socket, as a restart of the venue does. */
   dropMarketSockets(): void {
     for (const socket of this.marketSockets) socket.close(1001, "restart");
@@ -84,7 +103,7 @@ export class MiniVenue {
       return this.clobMarket(path.slice("/clob/clob-markets/".length));
     }
     if (path.startsWith("/clob/markets/")) return this.longMarket(path.slice("/clob/markets/".length));
-    if (path === "/clob/book" && this.withholdsDumps) {
+    if (path === "/clob/book" && (this.withholdsDumps || this.givesBooks)) {
       this.booksServed++;
       return Response.json(this.book(url.searchParams.get("token_id") ?? ""));
     }

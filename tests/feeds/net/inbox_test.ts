@@ -3,11 +3,15 @@ import fc from "fast-check";
 import { Inbox } from "../../../feeds/net/inbox.ts";
 
 /** An inbox whose event loop turns when it is told to, and whose jobs cost what they say. */
-function rig(options: { budgetUs?: number; maxBooks?: number; maxJobs?: number } = {}) {
+function rig(
+  options: { budgetUs?: number; maxBooks?: number; maxJobs?: number; maxAgeUs?: number; backlog?: number } =
+    {},
+) {
   let nowUs = 0;
   const turns: (() => void)[] = [];
   const done: string[] = [];
   const shed: string[] = [];
+  const voided: string[] = [];
   const inbox = new Inbox({
     monotonicUs: () => nowUs,
     later: (work) => void turns.push(work),
@@ -16,19 +20,28 @@ function rig(options: { budgetUs?: number; maxBooks?: number; maxJobs?: number }
     maxJobs: 6,
     ...options,
   });
-  const push = (name: string, costUs = 60, replaces?: string) =>
+  const push = (name: string, costUs = 60, replaces?: string, changes?: string) =>
     inbox.push({
       ...(replaces === undefined ? {} : { replaces }),
+      ...(changes === undefined ? {} : { changes }),
       book: name.startsWith("b"),
       run: () => {
         nowUs += costUs;
         done.push(name);
       },
       onShed: () => void shed.push(name),
+      onVoid: () => {
+        voided.push(changes!);
+        done.push(`void ${changes}`);
+      },
     });
+  const change = (name: string, book: string, costUs = 1) => push(name, costUs, undefined, book);
+  const wait = (us: number) => void (nowUs += us);
   const turn = () => turns.splice(0).forEach((work) => work());
-  return { inbox, push, turn, done, shed };
+  return { inbox, push, change, wait, turn, done, shed, voided };
 }
+
+const numberOf = (name: string): number => Number(name.slice(1));
 
 Deno.test("within its budget a frame is handled the moment it comes", () => {
   const { done, inbox, push } = rig();
@@ -95,6 +108,113 @@ Deno.test("a long queue of frames, most of them replaced, is worked off without 
   assert.deepEqual([inbox.waiting, done.length], [0, 2_502]);
 });
 
+Deno.test("changes that waited too long go with all of their book, which is then called void in their place", () => {
+  const { change, done, push, shed, turn, voided, wait } = rig({
+    maxBooks: 100,
+    maxJobs: 100,
+    maxAgeUs: 1_000,
+    backlog: 3,
+  });
+  push("t0", 500);
+  change("b1", "x");
+  push("t2", 1);
+  change("b3", "y");
+  change("b4", "x");
+  push("t5", 1);
+  wait(2_000);
+  change("b6", "x");
+  turn();
+  // Behind y wait two frames, which is no backlog: they are worked off, however old.
+  assert.deepEqual(done, ["t0", "void x", "t2", "b3", "t5"]);
+  assert.deepEqual([shed, voided], [["b4", "b6", "b1"], ["x"]]);
+  change("b7", "x");
+  turn();
+  assert.deepEqual(done.at(-1), "b7");
+});
+
+Deno.test("a pause alone costs no book: what little waits is worked off", () => {
+  const { change, done, shed, turn, wait, push } = rig({
+    maxBooks: 100,
+    maxJobs: 100,
+    maxAgeUs: 1_000,
+    backlog: 3,
+  });
+  push("t0", 500);
+  for (const name of ["b1", "b2", "b3", "b4"]) change(name, "x");
+  wait(60_000);
+  turn();
+  assert.deepEqual(done, ["t0", "b1", "b2", "b3", "b4"]);
+  assert.deepEqual(shed, []);
+});
+
+Deno.test("the newest whole book is handled however old it is; a check that changes nothing goes alone", () => {
+  const { done, push, shed, turn, voided, wait } = rig({
+    maxBooks: 100,
+    maxJobs: 100,
+    maxAgeUs: 1_000,
+    backlog: 1,
+  });
+  push("t0", 500);
+  push("b1", 1, "x");
+  push("b2", 1);
+  push("t3", 1);
+  push("t4", 1);
+  wait(60_000);
+  turn();
+  assert.deepEqual([done, shed, voided], [["t0", "b1", "t3", "t4"], ["b2"], []]);
+});
+
+Deno.test("with too many changes the oldest's book goes, and what comes of it before it is called void", () => {
+  const { change, done, inbox, push, shed, turn, voided } = rig({ maxBooks: 3, maxJobs: 100 });
+  push("t0", 500);
+  change("b1", "x");
+  push("t2", 1);
+  change("b3", "y");
+  change("b4", "x");
+  change("b5", "y");
+  assert.deepEqual([shed, voided, inbox.waiting], [["b1", "b4"], [], 4]);
+  change("b6", "x");
+  assert.deepEqual([shed, inbox.waiting], [["b1", "b4", "b6"], 4]);
+  turn();
+  assert.deepEqual(done, ["t0", "void x", "t2", "b3", "b5"]);
+  change("b7", "x", 500);
+  assert.equal(done.at(-1), "b7");
+  assert.equal(inbox.shed, 3);
+});
+
+Deno.test("under a lasting flood of changes no handled frame is older than the bound and its backlog", () => {
+  const costUs = 100;
+  const [maxAgeUs, backlog, budgetUs] = [15_000, 200, 4_000];
+  let nowUs = 0;
+  let oldest = 0;
+  let voids = 0;
+  const turns: (() => void)[] = [];
+  const inbox = new Inbox({ monotonicUs: () => nowUs, later: (work) => void turns.push(work) });
+  let handled = 0;
+  let came = 0;
+  const come = () => {
+    inbox.push({
+      book: true,
+      changes: `book ${came++ % 4}`,
+      run: () => {
+        oldest = Math.max(oldest, nowUs - inbox.receivedUs);
+        nowUs += costUs;
+        handled++;
+      },
+      onVoid: () => void voids++,
+    });
+  };
+  // Three come in the time that one takes. A loop reads what has come, as much as it may, and then turns.
+  while (nowUs < 2_000_000) {
+    for (let i = 0; i < 128 && came * costUs / 3 < nowUs; i++) come();
+    nowUs += 10;
+    turns.splice(0).forEach((work) => work());
+  }
+  assert.ok(voids > 10 && handled > 10_000 && inbox.shed > handled, `${voids} voids, ${handled} handled`);
+  assert.ok(oldest <= maxAgeUs + backlog * costUs + budgetUs, `${oldest} us`);
+  assert.ok(inbox.most <= 1_000);
+});
+
 Deno.test("after endTurn() what comes waits for the next turn", () => {
   const { done, inbox, push, turn } = rig();
   push("t1", 1);
@@ -120,13 +240,15 @@ Deno.test("whatever comes, nothing but books is lost, nothing is doubled, and or
       book: fc.boolean(),
       costUs: fc.integer({ min: 1, max: 300 }),
       whole: fc.option(fc.constantFrom("x", "y"), { nil: null }),
+      changes: fc.option(fc.constantFrom("p", "q"), { nil: null }),
     }),
     fc.constant("turn" as const),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const { done, inbox, push, shed, turn } = rig();
+      const { done, inbox, push, shed, turn } = rig({ maxAgeUs: 150, backlog: 1 });
       const pushed: string[] = [];
+      const of = new Map<string, string>();
       for (const one of steps) {
         if (one === "turn") {
           turn();
@@ -134,12 +256,25 @@ Deno.test("whatever comes, nothing but books is lost, nothing is doubled, and or
         }
         const name = `${one.book ? "b" : "t"}${pushed.length}`;
         pushed.push(name);
-        push(name, one.costUs, one.book && one.whole !== null ? one.whole : undefined);
+        const whole = one.book && one.whole !== null ? one.whole : undefined;
+        const changes = one.book && whole === undefined && one.changes !== null ? one.changes : undefined;
+        if (changes !== undefined) of.set(name, changes);
+        push(name, one.costUs, whole, changes);
         assert.ok(inbox.waiting >= 0 && inbox.waiting <= 6);
       }
       for (let i = 0; i < 300 && inbox.waiting > 0; i++) turn();
       assert.ok(shed.every((name) => name.startsWith("b")));
-      assert.deepEqual(done, pushed.filter((name) => !shed.includes(name)));
+      const handled = done.filter((name) => !name.startsWith("void"));
+      assert.deepEqual(handled, pushed.filter((name) => !shed.includes(name)));
+      // Whatever of a book was left out, its next frame to be handled comes after the book was called void.
+      for (const name of shed.filter((one) => of.has(one))) {
+        const book = of.get(name)!;
+        const next = handled.find((one) => of.get(one) === book && numberOf(one) > numberOf(name));
+        const before = done.findLast((one) => of.get(one) === book && numberOf(one) < numberOf(name));
+        const said = done.indexOf(`void ${book}`, before === undefined ? 0 : done.indexOf(before));
+        assert.ok(said >= 0, `${book} is void`);
+        if (next !== undefined) assert.ok(said < done.indexOf(next), `${book} is void before ${next}`);
+      }
       assert.equal(inbox.shed, shed.length);
     }),
     { numRuns: 300, seed: 3 },
