@@ -5,7 +5,7 @@ import { OperationError } from "../core/errors.ts";
 import type { Ms } from "../core/units.ts";
 import { type Network, openNetwork } from "../feeds/net/network.ts";
 import { asVenueError } from "../feeds/venue_error.ts";
-import { accountFlags, accountOptions, openAccount } from "./account.ts";
+import { accountFlags, accountOptions, type OpenAccount, openAccount } from "./account.ts";
 import type { CommandContext, CommandResult, OpenVenue } from "./command.ts";
 import { spanText } from "./output.ts";
 import { parseCount, parseSpan } from "./parse.ts";
@@ -21,7 +21,7 @@ import {
 import { chooseWindow, measureOrders, type OrderTimes } from "./probe/orders.ts";
 import { budgetOf, PROBE_SCHEMA, type ProbeResult, readProbe } from "./probe/result.ts";
 import { StageList } from "./probe/stage_list.ts";
-import { compareProbes, compareText, measuredText, probeText } from "./probe/text.ts";
+import { compareProbes, compareText, type Measured, measuredText, probeText } from "./probe/text.ts";
 import { attach, examples } from "./run.ts";
 import { arm } from "./trading/arming.ts";
 import { openVenueClock, type VenueClock } from "./venue_clock.ts";
@@ -147,6 +147,26 @@ async function listen(
   }
 }
 
+/** Real orders. When they fail, what was measured before is shown all the same. */
+async function sendOrders(
+  ctx: CommandContext,
+  account: OpenAccount,
+  feeds: FeedAges,
+  samples: number,
+  list: StageList,
+  measured: Measured,
+): Promise<OrderTimes> {
+  try {
+    const instrument = chooseWindow(feeds.instruments, account.venue.clock.now());
+    const orders = await measureOrders(ctx, account, instrument, samples);
+    for (const name of ["order", "cancel", "sign", "journal"] as const) list.add(name, orders[name]);
+    return orders;
+  } catch (error) {
+    ctx.print(measuredText(measured, ctx.color));
+    throw error;
+  }
+}
+
 async function probe(ctx: CommandContext, options: Record<string, unknown>): Promise<CommandResult> {
   const samples = parseCount(String(options["samples"]), "--samples", 1, 10_000);
   const forMs = parseSpan(String(options["for"]), "--for");
@@ -169,12 +189,7 @@ async function probe(ctx: CommandContext, options: Record<string, unknown>): Pro
       ctx.print(measuredText(measured, ctx.color));
       throw nothingToJudge(orderHostFailure, venue.profile, { ...offset, ...measured });
     }
-    let orders: OrderTimes | null = null;
-    if (account !== null) {
-      const instrument = chooseWindow(feeds.instruments, venue.clock.now());
-      orders = await measureOrders(ctx, account, instrument, samples);
-      for (const name of ["order", "cancel", "sign", "journal"] as const) list.add(name, orders[name]);
-    }
+    const orders = account === null ? null : await sendOrders(ctx, account, feeds, samples, list, measured);
     const result: ProbeResult = {
       schema: PROBE_SCHEMA,
       at: new Date(ctx.startedAt).toISOString(),
@@ -183,7 +198,7 @@ async function probe(ctx: CommandContext, options: Record<string, unknown>): Pro
       ...offset,
       ...measured,
       stages: { ...list.stages },
-      orders: orders !== null,
+      orders: list.has("order"),
       ...budgetOf(list.stages, ctx.config.latency),
     };
     return finish(ctx, result, orders, options["out"]);

@@ -12,8 +12,10 @@ import type { OpenAccount } from "../account.ts";
 import type { CommandContext } from "../command.ts";
 import { gatewayOf } from "../trading/live_trading.ts";
 
-/** Wall ms an order or a cancel may take before the probe gives up. */
+/** Wall ms an order or a cancel may take before the probe gives up; also how long it waits for our own budget of orders. */
 const PATIENCE_MS = 10_000;
+/** Between two looks whether the budget lets an order go again. */
+const PACE_MS = 200;
 
 export interface OrderTimes {
   /** Milliseconds from the row on disk to the whole answer. */
@@ -59,6 +61,11 @@ class Answers {
   private readonly found: ExecutionEvent[] = [];
   private wake = Promise.withResolvers<void>();
 
+  /** Drops what came so far: nobody waits for it any more. */
+  forget(): void {
+    this.found.length = 0;
+  }
+
   take(events: readonly ExecutionEvent[]): void {
     this.found.push(...events);
     this.wake.resolve();
@@ -84,6 +91,19 @@ class Answers {
     }
   }
 }
+
+/** Wall time, because budgets are refilled by it; the signal ends it early. */
+const pause = (waitMs: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, waitMs);
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+  });
 
 const failed = (why: string): OperationError =>
   new OperationError({
@@ -111,6 +131,23 @@ export async function measureOrders(
     alarm: ({ code, detail }) => ctx.log.warn("gateway alarm", { code, detail }),
     latency: (latency) => void latencies.push(latency),
   });
+  const progress = ctx.progress("latency-probe");
+  /** Sends one and returns its id; waits while our own budget is empty. Null when it is stopped meanwhile. */
+  const accepted = async (index: number): Promise<string | null> => {
+    for (let waitedMs = 0, attempt = 0; !ctx.signal.aborted; waitedMs += PACE_MS, attempt++) {
+      const orderId = `probe-${ctx.startedAt}-${index}-${attempt}`;
+      answers.forget();
+      gateway.submit(probeOrder(instrument, orderId, clock.now()), clock.now());
+      answers.take(gateway.advance(clock.now()));
+      const answer = await answers.of(orderId, ["orderAccepted", "orderRejected"]);
+      if (answer.type !== "orderRejected") return orderId;
+      if (answer.code !== "VENUE_LIMITED" || waitedMs >= PATIENCE_MS) {
+        throw failed(`${answer.code}: ${answer.message}`);
+      }
+      await pause(PACE_MS, ctx.signal);
+    }
+    return null;
+  };
   let end: StopReport;
   try {
     const at = clock.now();
@@ -118,16 +155,16 @@ export async function measureOrders(
     await gateway.start();
     answers.take(gateway.advance(clock.now()));
     for (let i = 0; i < samples && !ctx.signal.aborted; i++) {
-      const orderId = `probe-${ctx.startedAt}-${i}`;
-      gateway.submit(probeOrder(instrument, orderId, clock.now()), clock.now());
-      answers.take(gateway.advance(clock.now()));
-      await answers.of(orderId, ["orderAccepted"]);
+      progress.update(i, samples, "orders");
+      const orderId = await accepted(i);
+      if (orderId === null) break;
       const fromUs = clock.monotonicUs();
       gateway.submit({ type: "cancel", orderId, bornAt: clock.now() }, clock.now());
       await answers.of(orderId, ["orderDone"]);
       cancel.push((clock.monotonicUs() - fromUs) / 1000);
     }
   } finally {
+    progress.stop();
     end = await gateway.stop();
   }
   const ms = (from: keyof OrderLatency, to: keyof OrderLatency) =>

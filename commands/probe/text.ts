@@ -97,6 +97,12 @@ function verdictText({ budget, verdict }: ProbeResult): string {
   return verdict === "go" ? `${text} (< ${goMs} ms)` : `${text} (${goMs} to ${noGoMs} ms)`;
 }
 
+/** Half the round trip is how far the offset, and with it every age, may be off. */
+const offsetText = ({ clockOffsetMs, roundTripMs }: ProbeResult): string =>
+  clockOffsetMs === null
+    ? "not known"
+    : `${clockOffsetMs} ms${roundTripMs === null ? "" : `, measured over a round trip of ${roundTripMs} ms`}`;
+
 export function probeText(result: ProbeResult, path: string, color: boolean): string {
   const pen = paint(color);
   const { verdict } = result;
@@ -108,9 +114,11 @@ export function probeText(result: ProbeResult, path: string, color: boolean): st
       ["verdict", tint(verdictText(result))],
       [
         "basis",
-        result.orders ? "orders that were sent and cancelled" : "no order was sent: the round trip of a GET",
+        result.orders
+          ? `${result.stages["order"]?.n ?? 0} orders that were sent and cancelled`
+          : "no order was sent: the round trip of a GET",
       ],
-      ["clock offset", result.clockOffsetMs === null ? "not known" : `${result.clockOffsetMs} ms`],
+      ["clock offset", offsetText(result)],
       ["saved", path],
     ], color),
   ].join("\n\n");
@@ -147,23 +155,36 @@ export function compareText(a: ProbeResult, b: ProbeResult, color: boolean): str
       ? "-"
       : `${p95Change > 0 ? "+" : p95Change < 0 ? "-" : ""}${msText(Math.abs(p95Change))}`,
   ]);
-  const total = [a, b].map(({ budget, label, verdict }) =>
-    `${label}: ${verdict}, p95 ${budget.totalP95Ms} ms`
-  );
+  // Two probes of one host have one label: then it is the order of the arguments that tells them apart.
+  const names = a.label === b.label ? [`${a.label} (A)`, `${b.label} (B)`] : [a.label, b.label];
+  const total = [a, b].map((of, at) => [
+    names[at]!,
+    of.verdict,
+    of.budget.totalP50Ms.toFixed(2),
+    of.budget.totalP95Ms.toFixed(2),
+    of.orders ? "orders" : "a GET",
+    of.venue,
+    of.at,
+  ]);
   return [
     table({
       head: [
         "stage, ms",
-        `p50 ${a.label}`,
-        `p50 ${b.label}`,
-        `p95 ${a.label}`,
-        `p95 ${b.label}`,
+        `p50 ${names[0]}`,
+        `p50 ${names[1]}`,
+        `p95 ${names[0]}`,
+        `p95 ${names[1]}`,
         "p95 change",
       ],
       align: ["left", "right", "right", "right", "right", "right"],
       color,
       rows,
     }),
-    total.join("\n"),
+    table({
+      head: ["to an acknowledged order, ms", "verdict", "p50", "p95", "round trip of", "venue", "at"],
+      align: ["left", "left", "right", "right", "left", "left", "left"],
+      color,
+      rows: total,
+    }),
   ].join("\n\n");
 }
