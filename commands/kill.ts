@@ -1,7 +1,7 @@
 /** `kill`: sets the latch on disk at once, whatever else works, then cancels all orders as far as it can. */
 import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
-import { readLatch, setLatch } from "../feeds/journal/latch.ts";
+import { setLatch } from "../feeds/journal/latch.ts";
 import { accountData, accountFlags, accountOptions, withAccount } from "./account.ts";
 import {
   cancelData,
@@ -14,7 +14,7 @@ import {
 } from "./cancel_all.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { attach, examples } from "./run.ts";
-import { latchData, latchFolder, latchText, whoAmI } from "./trading/latches.ts";
+import { latchData, latchFolder, latchOf, latchText, whoAmI } from "./trading/latches.ts";
 
 /** A reason is one line in a small file and in every message about it. */
 const MAX_REASON = 200;
@@ -66,7 +66,7 @@ async function kill(
 ): Promise<CommandResult> {
   const folder = latchFolder(ctx.dataDir);
   if (options["status"] === true) {
-    const state = readLatch(folder);
+    const { state } = latchOf(ctx.dataDir);
     return { data: { latch: latchData(state) }, text: `latch ${latchText(state)}` };
   }
   const reason = reasonOf(options);

@@ -1,11 +1,11 @@
 /** `resume`: shows why the latch is set, and clears it when a person says so. */
 import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
-import { clearLatch, readLatch } from "../feeds/journal/latch.ts";
+import { clearLatch } from "../feeds/journal/latch.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { attach, examples, secretsDesk } from "./run.ts";
 import { confirmed } from "./trading/confirm.ts";
-import { latchData, latchFolder, latchText, whoAmI } from "./trading/latches.ts";
+import { latchData, latchFolder, latchOf, latchText, whoAmI } from "./trading/latches.ts";
 
 async function resume(
   ctx: CommandContext,
@@ -13,7 +13,7 @@ async function resume(
   options: Record<string, unknown>,
 ): Promise<CommandResult> {
   const folder = latchFolder(ctx.dataDir);
-  const seen = readLatch(folder);
+  const { file, journals, state: seen } = latchOf(ctx.dataDir);
   const shown = `latch ${latchText(seen)}`;
   if (options["status"] === true || !seen.set) {
     const text = seen.set ? shown : `${shown}\nThere is nothing to clear.`;
@@ -40,7 +40,7 @@ async function resume(
     });
   }
   const mark = { code: "RESUME", reason: "", who: whoAmI("resume"), at: ctx.startedAt };
-  const after = await clearLatch(folder, mark, seen);
+  const after = await clearLatch(folder, mark, file, journals);
   return {
     data: { latch: latchData(after), cleared: true, was: latchData(seen) },
     text: "The latch is clear.",

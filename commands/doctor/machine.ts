@@ -1,13 +1,12 @@
 /** Questions about this machine: configuration, disk, latch, journal. Nothing leaves it. */
 import { join } from "node:path";
-import { readLatch } from "../../feeds/journal/latch.ts";
 import { journalPath } from "../../feeds/journal/journal.ts";
 import { verifyJournal } from "../../feeds/journal/verify.ts";
 import type { CommandContext } from "../command.ts";
 import { countText } from "../output.ts";
 import { configOf } from "../run.ts";
 import { chosenLimits } from "../trading/arming.ts";
-import { latchFolder, latchText } from "../trading/latches.ts";
+import { latchOf, latchText } from "../trading/latches.ts";
 import { fail, type Finding, ok, warn } from "./check.ts";
 
 /** Is it known what may be risked? `live` and the limits are asked for again when trading is armed. */
@@ -58,7 +57,7 @@ export function checkDisk(ctx: CommandContext): Finding {
 }
 
 export function checkLatch(ctx: CommandContext): Finding {
-  const state = readLatch(latchFolder(ctx.dataDir));
+  const { state } = latchOf(ctx.dataDir);
   if (!state.set) return ok(latchText(state));
   return fail(latchText(state), "Read why; then `poly-edge resume`.", { code: "LATCH_SET" });
 }

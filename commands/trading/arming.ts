@@ -3,7 +3,7 @@
  * once; there is no way round it and no fall-back to paper.
  */
 import { OperationError } from "../../core/errors.ts";
-import { type LatchState, readLatch } from "../../feeds/journal/latch.ts";
+import type { LatchState } from "../../feeds/journal/latch.ts";
 import type { OpenAccount } from "../account.ts";
 import type { CommandContext } from "../command.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -12,7 +12,7 @@ import { spanText } from "../output.ts";
 import { configOf, secretsDesk } from "../run.ts";
 import { confirmed } from "./confirm.ts";
 import { type DoctorRecord, readRecord } from "./doctor_record.ts";
-import { latchData, latchFolder, latchText } from "./latches.ts";
+import { latchData, latchOf, latchText } from "./latches.ts";
 
 /** One thing that is missing: stable code, what is the case, what a person can do. */
 export interface Missing {
@@ -127,7 +127,7 @@ export const armingFacts = (
 ): ArmingFacts => ({
   config: ctx.config,
   origins: configOf(ctx).origins,
-  latch: readLatch(latchFolder(ctx.dataDir)),
+  latch: latchOf(ctx.dataDir).state,
   record: readRecord(ctx.dataDir, account.funder, venue.profile.clob),
   nowMs: now(),
   confirmed: said,

@@ -1,9 +1,14 @@
 /** The latch of a data folder, as commands name it and tell of it. */
 import { join } from "node:path";
 import type { LatchMark, LatchState } from "../../feeds/journal/latch.ts";
+import { type StandingLatch, standingLatch } from "../../feeds/journal/latch_rows.ts";
 
 /** `<data>/latches`. One latch stops every engine of a data folder. */
 export const latchFolder = (dataDir: string): string => join(dataDir, "latches");
+
+/** What counts in a data folder: the latch file, and latches that only a journal tells of. */
+export const latchOf = (dataDir: string): StandingLatch =>
+  standingLatch(latchFolder(dataDir), join(dataDir, "journal"));
 
 /** Who does something: this program's process. */
 export const whoAmI = (command: string): string => `poly-edge ${command}, process ${Deno.pid}`;

@@ -7,6 +7,7 @@ import type { ExecutionEvent, Intent, MarketEvent, SubmitIntent } from "../../co
 import type { Fill } from "../../core/orders/lifecycle_types.ts";
 import type { Ms } from "../../core/units.ts";
 import { type LatchMark, readLatch, setLatch } from "../journal/latch.ts";
+import { holds, lastLatchRow, walletOfPath } from "../journal/latch_rows.ts";
 import { resumeState, type WalletState } from "../journal/state.ts";
 import { modeForbids } from "../polymarket/order_entry/venue_mode.ts";
 import { Asker } from "./asker.ts";
@@ -54,6 +55,10 @@ class LiveGateway implements Gateway {
   private checks: BalanceCheck | null = null;
   private phase: "new" | "starting" | "running" | "stopping" | "stopped" = "new";
   private latch: LatchMark | null;
+  /** Stands in the journal and not in the latch file. */
+  private readonly untoldLatch: LatchMark | null;
+  /** The clearing of what is the journal's last word about the latch. */
+  private readonly clearedLatch: LatchMark | null;
   private readonly links: Links;
   private readonly refused = new Map<string, number>();
   private alarms = 0;
@@ -73,9 +78,14 @@ class LiveGateway implements Gateway {
     const timing = { ...DEFAULT_GATEWAY_TIMING, ...options.timing };
     const { clock, entry, log } = options;
     const alarm = (code: string, detail: string) => this.alarm(code, detail);
-    const latch = readLatch(options.latchFolder);
-    this.latch = latch.set ? latch.mark : null;
     const resumed = resumeState(options.journal, clock.now());
+    const latch = readLatch(options.latchFolder);
+    const row = lastLatchRow(options.journal.path);
+    // Set while its file could not be written: it holds all the same.
+    const inJournal = holds(latch, walletOfPath(options.journal.path), row);
+    this.latch = latch.set ? latch.mark : inJournal ? row.mark : null;
+    this.untoldLatch = !latch.set && inJournal ? row.mark : null;
+    this.clearedLatch = !latch.set && row?.set === true && !inJournal ? latch.mark : null;
     this.restartActions = resumed.actions;
     this.refresher = new Refresher(entry, log);
     this.keeper = new Keeper(options.journal, resumed, {
@@ -166,6 +176,7 @@ class LiveGateway implements Gateway {
   async start(): Promise<StartReport> {
     invariant(this.phase === "new", "a gateway is started once");
     this.phase = "starting";
+    await this.settleLatch();
     const unknownBefore = new Set(unknownHashes(this.desk));
     this.asker.run(this.restartActions);
     await this.links.open();
@@ -178,6 +189,20 @@ class LiveGateway implements Gateway {
     this.foreign.begin();
     this.tellNews();
     return report;
+  }
+
+  /** Makes latch file and journal say the same. */
+  private async settleLatch(): Promise<void> {
+    if (this.clearedLatch !== null) this.keeper.note("latch", { ...this.clearedLatch, set: false });
+    if (this.untoldLatch !== null) await this.writeLatch(this.untoldLatch);
+  }
+
+  private async writeLatch(mark: LatchMark): Promise<void> {
+    try {
+      await setLatch(this.options.latchFolder, mark);
+    } catch (error) {
+      this.alarm(error instanceof OperationError ? error.code : "LATCH_WRITE_FAILED", String(error));
+    }
   }
 
   observe(event: MarketEvent): void {
@@ -274,11 +299,7 @@ class LiveGateway implements Gateway {
       this.cancelOpen();
       this.keeper.note("latch", { ...mark, set: true });
     }
-    try {
-      await setLatch(this.options.latchFolder, mark);
-    } catch (error) {
-      this.alarm(error instanceof OperationError ? error.code : "LATCH_WRITE_FAILED", String(error));
-    }
+    await this.writeLatch(mark);
     if (!first || this.phase !== "running") return;
     const { open, proved } = await this.cancelOurs();
     if (!proved && !this.isOver()) this.alarm("CANCEL_UNPROVED", `${open.length} orders may still be open`);

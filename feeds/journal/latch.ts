@@ -27,12 +27,18 @@ export interface LatchState {
   readonly set: boolean;
   /** The mark that set it (the first one since it was last clear), or cleared it; null when it never was set. */
   readonly mark: LatchMark | null;
+  /** Latch rows of journals that were cleared: number of the last one, by wallet (see `latch_rows.ts`). */
+  readonly journals?: Readonly<Record<string, number>>;
 }
 
 const schema = z.strictObject({
   set: z.boolean(),
   mark: z.strictObject({ code: z.string(), reason: z.string(), who: z.string(), at: z.int() }).nullable(),
+  journals: z.record(z.string(), z.int()).exactOptional(),
 });
+
+const keeping = ({ journals }: LatchState): Pick<LatchState, "journals"> =>
+  journals === undefined ? {} : { journals };
 
 /** State of the latch in a folder (`<data>/latches`). No file means clear; a damaged or unreadable one means set. */
 export function readLatch(folder: string): LatchState {
@@ -67,16 +73,29 @@ const unreadable = (cause: unknown): LatchState => ({
 export const setLatch = (folder: string, mark: LatchMark): Promise<LatchState> =>
   change(
     folder,
-    (before) => before.set && before.mark?.code !== "LATCH_UNREADABLE" ? before : { set: true, mark },
+    (before) =>
+      before.set && before.mark?.code !== "LATCH_UNREADABLE"
+        ? before
+        : { set: true, mark, ...keeping(before) },
   );
 
 /**
  * Clears it. `seen` is what the person read: when it was set anew meanwhile it stays set, LATCH_CHANGED. Clearing a clear
- * latch changes nothing.
+ * latch changes nothing, unless `journals` names rows that were not cleared before.
  */
-export const clearLatch = (folder: string, mark: LatchMark, seen: LatchState): Promise<LatchState> =>
+export const clearLatch = (
+  folder: string,
+  mark: LatchMark,
+  seen: LatchState,
+  journals: Readonly<Record<string, number>> = {},
+): Promise<LatchState> =>
   change(folder, (before) => {
-    if (!before.set) return before;
+    const known = before.journals ?? {};
+    const more = Object.entries(journals).filter(([wallet, seq]) => (known[wallet] ?? 0) < seq);
+    const cleared = more.length === 0
+      ? keeping(before)
+      : { journals: { ...known, ...Object.fromEntries(more) } };
+    if (!before.set) return more.length === 0 ? before : { set: false, mark, ...cleared };
     if (canonicalJson(before) !== canonicalJson(seen)) {
       throw new OperationError({
         code: "LATCH_CHANGED",
@@ -88,7 +107,7 @@ export const clearLatch = (folder: string, mark: LatchMark, seen: LatchState): P
         exit: 3,
       });
     }
-    return { set: false, mark };
+    return { set: false, mark, ...cleared };
   });
 
 async function change(folder: string, next: (before: LatchState) => LatchState): Promise<LatchState> {

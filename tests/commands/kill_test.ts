@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { latchOf } from "../../commands/trading/latches.ts";
+import { openJournal } from "../../feeds/journal/journal.ts";
 import { readLatch } from "../../feeds/journal/latch.ts";
 import type { Terminal } from "../../feeds/keys/prompt.ts";
 import { poly } from "../cli/harness.ts";
@@ -88,6 +90,35 @@ Deno.test("resume shows the cause and clears only on a confirmation", async () =
     await poly(["kill", "--no-cancel", ...globals]);
     const yes = await poly(["resume", "--yes", ...globals, "--json"]);
     assert.deepEqual([yes.code, yes.envelope?.data?.["cleared"]], [0, true]);
+  });
+});
+
+Deno.test("a latch that stands in a journal alone is shown, keeps from arming, and is cleared by resume for good", async () => {
+  await withData(async (data) => {
+    const journal = openJournal({
+      folder: join(data, "journal"),
+      wallet: "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
+      owner: { pid: 1, startedAtMs: 1 },
+    });
+    assert.equal([...journal.rows()].length, 0);
+    const trip = (code: string) =>
+      journal.append("latch", { set: true, code, reason: "why", who: "trade", at: 5 }, 5);
+    trip("KILL_DRAWDOWN");
+    const run = (...argv: string[]) => poly([...argv, "--data", data, "--json"]);
+    const latch = async () =>
+      (await run("kill", "--status")).envelope?.data?.["latch"] as { set: boolean; code: string };
+    assert.deepEqual([(await latch()).set, (await latch()).code], [true, "KILL_DRAWDOWN"]);
+    assert.equal(latchOf(data).state.set, true, "what arming reads");
+    assert.equal((await run("resume")).code, 3);
+    const cleared = await run("resume", "--yes");
+    assert.equal((cleared.envelope?.data?.["was"] as { code: string }).code, "KILL_DRAWDOWN");
+    assert.equal((await latch()).set, false);
+    await run("kill", "--no-cancel");
+    await run("resume", "--yes");
+    assert.equal((await latch()).set, false, "the same row is not found again after another latch");
+    trip("KILL_LATENCY");
+    assert.deepEqual([(await latch()).set, (await latch()).code], [true, "KILL_LATENCY"], "a new one is");
+    journal.close();
   });
 });
 

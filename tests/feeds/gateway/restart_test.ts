@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { AccountEvent } from "../../../core/events.ts";
 import type { Ms, Price, Shares, Usdc } from "../../../core/units.ts";
-import { readLatch, setLatch } from "../../../feeds/journal/latch.ts";
+import { clearLatch, readLatch, setLatch } from "../../../feeds/journal/latch.ts";
+import { standingLatch } from "../../../feeds/journal/latch_rows.ts";
 import { withFolder } from "../journal/journals.ts";
 import { COND, FakeVenue, listedTrade, settle, type SubmitFate, T0, UP } from "./fake_venue.ts";
 import { assertAgrees, intent, opened, resting, type Stage, withGateway } from "./stage.ts";
@@ -307,6 +308,46 @@ Deno.test("a trip cancels what is ours, stands on disk and in the journal, and s
     const again = await opened(folder, venue);
     assert.equal((await again.during(again.gateway.start())).latch?.code, "DRAWDOWN_LATCH");
     await again.during(again.gateway.stop());
+  });
+});
+
+Deno.test("a latch whose file cannot be written holds by its row, until it is cleared; the clearing is a row too", async () => {
+  await withFolder(async (folder) => {
+    const [latches, file] = [`${folder}/latches`, `${folder}/latches/latch.json`];
+    // What stands in the way of every write of the file.
+    Deno.mkdirSync(`${file}.new`, { recursive: true });
+    const venue = new FakeVenue();
+    const run = async (): Promise<{ code: string | undefined; rows: boolean[]; alarms: string[] }> => {
+      const stage = await opened(folder, venue);
+      const { latch } = await stage.during(stage.gateway.start());
+      assert.equal(stage.gateway.refusal()?.code, latch === null ? undefined : "LATCHED");
+      const rows = [...stage.journal.rows()].filter(({ kind }) => kind === "latch");
+      await stage.during(stage.gateway.stop());
+      return {
+        code: latch?.code,
+        rows: rows.map(({ body }) => (JSON.parse(body) as { set: boolean }).set),
+        alarms: stage.alarms.map(({ code }) => code),
+      };
+    };
+    const first = await opened(folder, venue);
+    await first.during(first.gateway.start());
+    const why = { code: "DRAWDOWN_LATCH", reason: "too much lost", who: "poly-edge" };
+    await first.during(first.gateway.trip(why));
+    await first.during(first.gateway.stop());
+    assert.deepEqual([readLatch(latches).set, first.alarms.at(-1)?.code], [false, "LATCH_WRITE_FAILED"]);
+    const held = { code: "DRAWDOWN_LATCH", rows: [true] };
+    assert.deepEqual(await run(), { ...held, alarms: ["LATCH_WRITE_FAILED"] });
+    Deno.removeSync(`${file}.new`);
+    assert.deepEqual(await run(), { ...held, alarms: [] });
+    assert.equal(readLatch(latches).mark?.code, "DRAWDOWN_LATCH", "and stands in the file as soon as it can");
+    Deno.removeSync(file);
+    assert.equal((await run()).code, "DRAWDOWN_LATCH");
+    const { file: seen, journals, state } = standingLatch(latches, `${folder}/journal`);
+    assert.equal(state.set, true);
+    await clearLatch(latches, { code: "RESUME", reason: "", who: "a person", at: T0 }, seen, journals);
+    assert.deepEqual(await run(), { code: undefined, rows: [true, false], alarms: [] });
+    Deno.removeSync(file);
+    assert.equal((await run()).code, undefined, "the journal knows that it was cleared");
   });
 });
 
