@@ -1,224 +1,203 @@
 /**
  * From a frame to an order's bytes, stage by stage, with everything real: sockets, codecs, engine, gate, signature, synced
- * journal, order entry; the simulated venue runs in a process of its own at the speed of life, four assets with windows of
- * 5 and 15 minutes. What left is compared with when the venue had it, by the same machine's clock.
+ * journal, order entry; the simulated venue runs in a process of its own at the speed of life, windows of 5 minutes (8 markets:
+ * and of 15). What left is compared with when the venue had it, by the same machine's clock.
  *
- * `--apart` writes and syncs each order's row by itself, as it was before the rows of one step shared a sync.
+ * Cases: 1, 4 and 8 markets, idle and under a burst of 20,000 frames a second from a third process (`wire_flood.ts`), each in a
+ * fresh process, so that what one compiled does not help the next.
  *
- * Run: deno task bench:wire [--seconds 60] [--markets 1|4|8] [--apart] [--json]
- * Exit 1 when the median from the frame to the bytes, without the journal's sync, is over 500 us, or an order is missing.
+ * Run: deno task bench:wire [--markets 1|4|8] [--burst RATE|0] [--deltas SHARE] [--seconds 30] [--apart] [--json] [--html FILE]
+ *
+ * - `--burst 0` leaves the bursts out; `--burst RATE` measures at that rate and nothing idle.
+ * - `--deltas`: share of the burst that changes books (default 0.25); the rest are whole books, which newer ones replace.
+ * - `--apart` writes and syncs each order's row by itself, as it was before the rows of one step shared a sync.
+ * - `--html` writes the same figures with a picture, in one file.
+ *
+ * Exit 1 when a target is missed; which is said.
  */
 import { table } from "../commands/output.ts";
-import type { OrderStamps } from "../commands/trading/order_stamps.ts";
-import { SessionRecorder } from "../commands/trading/recorder.ts";
-import { RuntimeWatch } from "../commands/trading/runtime_watch.ts";
-import { HOLD, type Policy, WANT_DOWN, WANT_UP } from "../core/policy/policy.ts";
-import { seededRandom } from "../core/random.ts";
-import { DEFAULT_LIMITS } from "../core/risk/gate.ts";
-import type { ExchangePort } from "../core/session.ts";
-import { ms, type Usdc } from "../core/units.ts";
-import { scaledClock } from "../feeds/clock.ts";
-import { openLive } from "../feeds/live.ts";
-import { simProfile } from "../feeds/venue_profile.ts";
-import { SIM_CREDENTIALS } from "../fixtures/venue/service.ts";
-import { cryptoRandom, type LiveStack, openLiveStack } from "../scripts/drill/live_stack.ts";
+import {
+  type CaseFigures,
+  caseFigures,
+  caseName,
+  type EngineAnswer,
+  type FloodFigures,
+  type Grid,
+  type Markets,
+  missesOf,
+  notesOf,
+  runtimeGrid,
+  stageGrid,
+  summaryGrid,
+  TARGETS,
+} from "./wire_figures.ts";
+import { wirePage } from "./wire_page.ts";
 
-/** The public first key of Hardhat and Anvil; account 0 of the simulated venue. */
-const KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-const MOST_US = 500;
+const RATE = 20_000;
 const WARM_UP_S = 8;
-/** Share of looks at a window that want something: one order a frame as a rule. */
-const EAGER = 0.15;
 
-const at = Deno.args.indexOf("--seconds");
-const seconds = Number(at < 0 ? 60 : Deno.args[at + 1]);
-if (!(seconds >= 5 && seconds <= 3_600)) {
-  console.error("Cannot use --seconds as given: a number from 5 to 3600 is needed");
+function refuse(flag: string, wanted: string): never {
+  console.error(`Cannot use ${flag} as given: ${wanted} is needed`);
   Deno.exit(2);
 }
 
-const marketsAt = Deno.args.indexOf("--markets");
-const markets = Number(marketsAt < 0 ? 8 : Deno.args[marketsAt + 1]);
-if (markets !== 1 && markets !== 4 && markets !== 8) {
-  console.error("Cannot use --markets as given: 1, 4 or 8 is needed");
-  Deno.exit(2);
+function valueOf(flag: string): string | null {
+  const at = Deno.args.indexOf(flag);
+  return at < 0 ? null : Deno.args[at + 1] ?? refuse(flag, "a value");
 }
-const apart = Deno.args.includes("--apart");
-/** The gateway without its way to take several orders at once. */
-const apartOf = (port: ExchangePort): ExchangePort => ({
-  observe: (event) => port.observe(event),
-  advance: (now) => port.advance(now),
-  submit: (intent, now) => port.submit(intent, now),
-});
 
-const venue = new Deno.Command(Deno.execPath(), {
-  args: ["run", "-q", "-A", "--no-check", new URL("./wire_venue.ts", import.meta.url).pathname],
-  stdin: "piped",
-  stdout: "piped",
-}).spawn();
-const said = venue.stdout.pipeThrough(new TextDecoderStream()).getReader();
-const asking = venue.stdin.getWriter();
+function numberOf(flag: string, fallback: number, from: number, to: number): number {
+  const value = Number(valueOf(flag) ?? fallback);
+  return value >= from && value <= to ? value : refuse(flag, `a number from ${from} to ${to}`);
+}
 
-async function line(): Promise<string> {
+/** A program of ours that answers each line on its stdin with a line of JSON. */
+function start(file: string, args: readonly string[]) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-A", "--no-check", new URL(file, import.meta.url).pathname, ...args],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const said = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const asking = child.stdin.getWriter();
   let text = "";
-  while (!text.endsWith("\n")) {
-    const { value, done } = await said.read();
-    if (done) throw new Error("the venue is gone");
-    text += value;
-  }
-  return text;
-}
-
-const { port, venueMs, wallMs } = JSON.parse(await line()) as Record<"port" | "venueMs" | "wallMs", number>;
-const clock = scaledClock(venueMs + Date.now() - wallMs, 1);
-const toWall = (us: number): number => performance.timeOrigin + us / 1_000;
-const folder = await Deno.makeTempDir({ prefix: "poly-edge-bench-" });
-const random = seededRandom(5);
-/** Wants now and then, at prices that nothing meets: every order goes out and none leaves a position. */
-const policy: Policy = {
-  name: "bench",
-  needs: { fast: true, oracle: false, strike: false },
-  decideEveryMs: 100,
-  statesProbability: false,
-  decide: () => random() < EAGER ? random() < 0.5 ? WANT_UP : WANT_DOWN : HOLD,
-};
-/** Of the orders that left, in their order. */
-const salts: string[] = [];
-let recorder: SessionRecorder | null = null;
-const pump = () => recorder?.pump(ms(Math.max(clock.now(), recorder.lastEventMs)));
-const stack: LiveStack = await openLiveStack({
-  port,
-  clock,
-  account: { key: KEY, signatureType: 0, ...SIM_CREDENTIALS },
-  folder,
-  random: cryptoRandom,
-  onReady: pump,
-  onLatency: (latency) => recorder?.wire(latency),
-  wrapEntry: (entry) => ({
-    ...entry,
-    get mode() {
-      return entry.mode;
-    },
-    submit: (body, options) => {
-      const call = entry.submit(body, options);
-      if (call.sent) salts.push(/"salt":"?(\d+)/.exec(body)?.[1] ?? "");
-      return call;
-    },
-  }),
-});
-await stack.entry.warm();
-await stack.gateway.start();
-recorder = new SessionRecorder({
-  engine: {
-    policy,
-    sizing: { mode: "fixed", amount: 5_000_000 as Usdc },
-    limits: { ...DEFAULT_LIMITS, maxSignalAgeMs: 2_000, stops: false },
-    bankroll: 0 as Usdc,
-    orderMaxAgeMs: 1_000,
-    // Below the best offer: killed unmatched.
-    slippageTicks: -8,
-  },
-  exchange: apart ? apartOf(stack.gateway) : stack.gateway,
-  monotonicUs: () => clock.monotonicUs(),
-});
-recorder.orderLog.measured = true;
-pump();
-const runtime = new RuntimeWatch(() => clock.monotonicUs());
-let receivedUs = NaN;
-let handledUs = NaN;
-let frames = 0;
-const feeds = await openLive({
-  profile: simProfile(port),
-  clock,
-  assets: markets === 1 ? ["btc"] : ["btc", "eth", "sol", "xrp"],
-  durations: markets === 8 ? ["5m", "15m"] : ["5m"],
-  credentials: SIM_CREDENTIALS,
-  log: { debug: () => {}, info: () => {}, warn: () => {} },
-  signal: new AbortController().signal,
-  onFrame: (_feed, _raw, _tReceive, us) => {
-    frames++;
-    receivedUs = us;
-    handledUs = clock.monotonicUs();
-  },
-  onEvents: (events) => {
-    recorder!.frame(events, receivedUs, handledUs);
-    receivedUs = handledUs = NaN;
-  },
-});
-await clock.sleep(ms(WARM_UP_S * 1_000));
-const skipped = recorder.orderLog.rows.length;
-const beganFrames = frames;
-await clock.sleep(ms(seconds * 1_000));
-const perSecond = Math.round((frames - beganFrames) / seconds);
-const runtimeUs = runtime.report();
-runtime.close();
-await feeds.close();
-await stack.gateway.stop();
-await stack.close();
-await asking.write(new TextEncoder().encode("arrivals\n"));
-const arrivals = JSON.parse(await line()) as Record<string, number>;
-await asking.close();
-await venue.status;
-await Deno.remove(folder, { recursive: true });
-
-// Orders left in the order in which the engine wished for them.
-const sent = recorder.orderLog.rows.filter(({ writtenUs }) => writtenUs !== null);
-const rows = sent.map((row, i) => ({ row, salt: salts[i]! })).slice(skipped);
-const COLUMNS = {
-  receive: ({ receivedUs, handledUs }) => handledUs - receivedUs,
-  decode: ({ handledUs, decodedUs }) => decodedUs - handledUs,
-  decide: ({ decodedUs, takenUs }) => takenUs! - decodedUs,
-  sign: ({ takenUs, signedUs }) => signedUs! - takenUs!,
-  journal: ({ signedUs, journalledUs }) => journalledUs! - signedUs!,
-  write: ({ journalledUs, writtenUs }) => writtenUs! - journalledUs!,
-  "tick to wire": ({ receivedUs, writtenUs }) => writtenUs! - receivedUs,
-  "without sync": (row) => row.writtenUs! - row.receivedUs - (row.journalledUs! - row.signedUs!),
-} as const satisfies Record<string, (row: OrderStamps) => number>;
-const byFrame = rows.filter(({ row }) => row.handledUs > row.receivedUs);
-const stages = Object.entries(COLUMNS).map(([name, of]) => ({
-  name,
-  values: byFrame.map(({ row }) => of(row)),
-}));
-const missing = rows.filter(({ salt }) => arrivals[salt] === undefined).length;
-const flights = rows.flatMap(({ row, salt }) => {
-  const there = arrivals[salt];
-  return there === undefined ? [] : [(there - toWall(row.writtenUs!)) * 1_000];
-});
-stages.push({ name: "written to venue", values: flights });
-const percentile = (sorted: readonly number[], share: number): number =>
-  Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN);
-const figures = stages.map(({ name, values }) => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [p50, p90, p99] = [0.5, 0.9, 0.99].map((share) => percentile(sorted, share));
+  const line = async (): Promise<unknown> => {
+    for (;;) {
+      const end = text.indexOf("\n");
+      if (end >= 0) {
+        const first = text.slice(0, end);
+        text = text.slice(end + 1);
+        return JSON.parse(first);
+      }
+      const { value, done } = await said.read();
+      if (done) throw new Error(`${file} is gone`);
+      text += value;
+    }
+  };
   return {
-    stage: name,
-    n: sorted.length,
-    p50Us: p50!,
-    p90Us: p90!,
-    p99Us: p99!,
-    maxUs: percentile(sorted, 1),
+    line,
+    async ask(): Promise<unknown> {
+      await asking.write(new TextEncoder().encode("?\n"));
+      return await line();
+    },
+    async end(): Promise<void> {
+      await asking.close().catch(() => {});
+      await child.status;
+    },
   };
-});
-const total = figures.find(({ stage }) => stage === "without sync")!;
-const ok = missing === 0 && total.n > 0 && total.p50Us <= MOST_US;
-if (Deno.args.includes("--json")) {
-  const data = {
-    ...{ seconds, markets, apart, framesPerSecond: perSecond, orders: rows.length, missing },
-    ...{ stages: figures, runtime: runtimeUs },
-  };
-  console.log(JSON.stringify({ schema: "poly-edge/1", command: "bench wire", ok, data }));
-} else {
-  console.log(table({
-    head: ["stage", "orders", "p50 us", "p90 us", "p99 us", "max us"],
-    align: ["left", "right", "right", "right", "right", "right"],
-    color: Deno.stdout.isTerminal() && !Deno.noColor,
-    rows: figures.map((row) => Object.values(row).map(String)),
-  }));
-  console.log(
-    `${rows.length} orders in ${seconds} s, ${byFrame.length} caused by a frame, ${missing} never seen by the venue; ` +
-      `${perSecond} frames a second; loop lag p99 ${runtimeUs.loopLagUs?.p99 ?? 0} us, collector ` +
-      `${runtimeUs.gcTotalMs.toFixed(0)} ms in ${runtimeUs.gcPauseUs?.n ?? 0} pauses, the longest ` +
-      `${runtimeUs.gcPauseUs?.max ?? 0} us`,
-  );
 }
-Deno.exit(ok ? 0 : 1);
+
+const onlyMarkets = valueOf("--markets") === null ? null : numberOf("--markets", 0, 1, 8);
+if (onlyMarkets !== null && ![1, 4, 8].includes(onlyMarkets)) refuse("--markets", "1, 4 or 8");
+const seconds = numberOf("--seconds", 30, 4, 3_600);
+const onlyBurst = valueOf("--burst") === null ? null : numberOf("--burst", 0, 0, 1_000_000);
+const deltas = numberOf("--deltas", 0.25, 0, 1);
+const apart = Deno.args.includes("--apart");
+const asJson = Deno.args.includes("--json");
+const pagePath = valueOf("--html");
+
+const venue = start("./wire_venue.ts", []);
+const { port, aheadMs } = await venue.line() as { readonly port: number; readonly aheadMs: number };
+
+interface Told {
+  readonly atMs: number;
+  readonly sent: number;
+  readonly unsent: number;
+  readonly heldMs: number;
+}
+
+/** Asks the flood at the beginning and at the end of what is measured. */
+async function watchFlood(
+  flood: ReturnType<typeof start>,
+  measured: Promise<unknown>,
+): Promise<() => FloodFigures> {
+  const first = await flood.ask() as Told;
+  let last = first;
+  // The engine stops reading when it is done: what is told then is not of the measured seconds.
+  const stopAt = first.atMs + seconds * 1_000;
+  let over = false;
+  void measured.then(() => over = true, () => over = true);
+  const worst = { heldMs: 0 };
+  while (!over && last.atMs < stopAt - 500) {
+    await new Promise((next) => setTimeout(next, 250));
+    last = await flood.ask() as Told;
+    worst.heldMs = Math.max(worst.heldMs, last.heldMs);
+  }
+  return () => ({
+    perSecond: Math.round((last.sent - first.sent) / (last.atMs - first.atMs) * 1_000),
+    unsent: last.unsent - first.unsent,
+    heldMs: Math.round(worst.heldMs * 10) / 10,
+  });
+}
+
+async function measure(markets: Markets, burst: number): Promise<CaseFigures> {
+  const flood = start("./wire_flood.ts", [
+    ...["--venue", port, "--rate", burst, "--deltas", deltas, "--ahead", aheadMs].map(String),
+  ]);
+  const { port: floodPort } = await flood.line() as { readonly port: number };
+  const engine = start("./wire_engine.ts", [
+    ...["--port", port, "--flood", floodPort, "--ahead", aheadMs, "--markets", markets].map(String),
+    ...["--warm-up", WARM_UP_S, "--seconds", seconds].map(String),
+    ...(apart ? ["--apart"] : []),
+  ]);
+  try {
+    await engine.line();
+    const answered = engine.line();
+    const figures = await watchFlood(flood, answered);
+    const answer = await answered as EngineAnswer;
+    const arrivals = await venue.ask() as Record<string, number>;
+    return caseFigures({ markets, burst, flood: burst === 0 ? null : figures() }, answer, arrivals);
+  } finally {
+    await engine.end();
+    await flood.end();
+  }
+}
+
+const bursts = onlyBurst === null ? [0, RATE] : [onlyBurst];
+const counts = onlyMarkets === null ? [1, 4, 8] as const : [onlyMarkets as Markets];
+const load = (): string => {
+  try {
+    return Deno.readTextFileSync("/proc/loadavg").split(" ").slice(0, 3).join(" ");
+  } catch {
+    return Deno.loadavg().map((value) => value.toFixed(2)).join(" ");
+  }
+};
+const loadBefore = load();
+const cases: CaseFigures[] = [];
+for (const burst of bursts) {
+  for (const markets of counts) {
+    if (!asJson) {
+      console.error(`${caseName({ burst, markets })}: ${WARM_UP_S} s to warm up, ${seconds} s measured`);
+    }
+    cases.push(await measure(markets, burst));
+  }
+}
+await venue.end();
+
+const misses = cases.flatMap(missesOf);
+const notes = notesOf(cases);
+const machine = `load ${loadBefore} before, ${load()} after, ${navigator.hardwareConcurrency} cores`;
+const data = { seconds, deltas, apart, machine, targets: TARGETS, misses, notes, cases };
+if (pagePath !== null) await Deno.writeTextFile(pagePath, wirePage(data));
+if (asJson) {
+  console.log(
+    JSON.stringify({ schema: "poly-edge/1", command: "bench wire", ok: misses.length === 0, data }),
+  );
+} else {
+  const color = Deno.stdout.isTerminal() && !Deno.noColor;
+  const show = ({ head, rows }: Grid) =>
+    console.log(
+      table({
+        head: [...head],
+        align: head.map((_, i) => i === 0 ? "left" as const : "right" as const),
+        color,
+        rows: rows.map((row) => [...row]),
+      }),
+    );
+  [summaryGrid(cases), stageGrid(cases), runtimeGrid(cases)].forEach(show);
+  console.log(`${machine}${apart ? "; each row synced by itself" : ""}`);
+  for (const note of notes) console.log(note);
+  for (const miss of misses) console.log(`MISSED ${miss}`);
+  if (misses.length === 0) console.log("all targets are met");
+}
+Deno.exit(misses.length === 0 ? 0 : 1);

@@ -1,10 +1,11 @@
 /**
- * The simulated venue of `bench/wire.ts`, in a process of its own: it notes when each order's request arrived. A line on stdin
- * asks for what was noted: `{salt: wall ms}` comes back on stdout. Ends with stdin.
+ * The simulated venue of `bench/wire.ts`, in a process of its own: it notes when each order's request was read. A line on stdin
+ * asks for what was noted since the last one: `{salt: wall ms}` comes back on stdout. Ends with stdin.
  */
 import { startVenue } from "../fixtures/venue/venue.ts";
+import { wallMs } from "./wire_stamp.ts";
 
-const arrivals: Record<string, number> = {};
+let arrivals: Record<string, number> = {};
 const serve = Deno.serve as unknown as (
   options: { handler: (request: Request) => Promise<Response> },
 ) => Deno.HttpServer;
@@ -13,7 +14,7 @@ Deno.serve = ((options: { handler: (request: Request) => Promise<Response> }) =>
     ...options,
     handler: async (request) => {
       if (request.method === "POST" && request.url.endsWith("/order")) {
-        const at = performance.timeOrigin + performance.now();
+        const at = wallMs();
         const salt = /"salt":"?(\d+)/.exec(await request.clone().text())?.[1];
         if (salt !== undefined) arrivals[salt] = at;
       }
@@ -28,7 +29,10 @@ const venue = await startVenue({
   durations: ["5m", "15m"],
   historyHours: 1,
 });
-console.log(JSON.stringify({ port: venue.port, venueMs: venue.now(), wallMs: Date.now() }));
-for await (const _line of Deno.stdin.readable) console.log(JSON.stringify(arrivals));
+console.log(JSON.stringify({ port: venue.port, aheadMs: venue.now() - wallMs() }));
+for await (const _line of Deno.stdin.readable) {
+  console.log(JSON.stringify(arrivals));
+  arrivals = {};
+}
 await venue.close();
 Deno.exit(0);

@@ -395,6 +395,7 @@ class Live implements LiveFeeds {
         signal.removeEventListener("abort", refuse);
         const taken = holds();
         if (taken) {
+          if (event.tick !== undefined) this.ticks.set(event.token, event.tick);
           this.market?.adopt(event);
           this.deliver([event]);
         }
