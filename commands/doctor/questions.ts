@@ -17,10 +17,9 @@ import {
   checkWindows,
   firstData,
   nextWindows,
-  rulesHash,
-  rulesOf,
   type VenueParts,
 } from "./venue.ts";
+import { rulesHash, rulesOf } from "../trading/venue_rules.ts";
 import {
   checkAllowances,
   checkApiKey,

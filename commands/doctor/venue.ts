@@ -1,9 +1,7 @@
 /** Questions about the venue: place, clocks, the rules of its windows, and whether its feeds say anything. */
-import { createHash } from "node:crypto";
 import type { FeedName } from "../../core/events.ts";
 import type { Instrument } from "../../core/market/instrument.ts";
 import { upcomingStarts, windowSlug } from "../../core/market/window.ts";
-import { formatPrice, formatShares } from "../../core/units.ts";
 import { binanceRest } from "../../feeds/binance/rest.ts";
 import { isSkewed, measureOffset } from "../../feeds/clock_sync.ts";
 import { LIVE_FEEDS, type LiveFeedName, openLive } from "../../feeds/live.ts";
@@ -13,7 +11,6 @@ import { discoverWindow } from "../../feeds/polymarket/discovery.ts";
 import { fetchGeoblock } from "../../feeds/polymarket/geoblock.ts";
 import type { ApiCredentials } from "../../feeds/polymarket/polybolt_session.ts";
 import type { CommandContext, OpenVenue } from "../command.ts";
-import { ruleText } from "../discover.ts";
 import { feedOptionsOf } from "../stream_options.ts";
 import { readRules, writeRules } from "../trading/doctor_record.ts";
 import { fail, type Finding, ok, warn } from "./check.ts";
@@ -87,35 +84,6 @@ export async function nextWindows(
   }));
   return { found: found.sort((a, b) => a.slug < b.slug ? -1 : 1), missing: missing.sort() };
 }
-
-/** The rules of a window that a person has read once and trades on ever after, by name. */
-export function rulesOf(windows: readonly Instrument[]): Record<string, string> {
-  const rules: Record<string, string> = {};
-  for (const window of windows) {
-    const { asset, duration, fee, minSize, negRisk, rule, takerHoldMs, tick, version } = window;
-    const say = (name: string, text: string) => rules[`${asset}-${duration}.${name}`] = text;
-    say("version", version);
-    say(
-      "fee",
-      fee === null
-        ? "unknown"
-        : `rate ${fee.ratePpm / 1e6}, exponent ${fee.exponent}, ${
-          fee.takerOnly ? "takers only" : "everybody"
-        }`,
-    );
-    say("tick", formatPrice(tick));
-    say("minSize", formatShares(minSize));
-    say("rule", ruleText(rule));
-    say("takerHold", `${takerHoldMs} ms`);
-    say("negRisk", String(negRisk));
-  }
-  return rules;
-}
-
-/** One hash for all rules, in the order of their names. */
-export const rulesHash = (rules: Readonly<Record<string, string>>): string =>
-  createHash("sha256").update(JSON.stringify(Object.entries(rules).sort(([a], [b]) => a < b ? -1 : 1)))
-    .digest("hex");
 
 /**
  * Are the rules those that were accepted? Rules of windows not looked at today are kept; new ones are taken up as they are.

@@ -31,6 +31,8 @@ export interface LiveRun {
 
 /** What live trading does beside the feeds. */
 export interface RunHooks {
+  /** Looks at events before the engine does; what it returns is what the session is fed. */
+  readonly judge?: (events: readonly MarketEvent[]) => readonly MarketEvent[];
   /** Called a few times a second of wall time; a reason ends the session. */
   readonly tick?: (now: Ms) => string | null;
   /** What was measured since the last time, when it is time to tell the engine. */
@@ -113,7 +115,8 @@ async function runOn(
     },
     onEvents: (events) => {
       const { ordersSent } = recorder.engine;
-      const taken = events.filter((event) => admission.take(event));
+      const admitted = events.filter((event) => admission.take(event));
+      const taken = hooks.judge?.(admitted) ?? admitted;
       recorder.frame(taken, receivedUs, handledUs);
       if (recorder.engine.ordersSent > ordersSent) opened?.endTurn();
       hooks.seen?.(taken);

@@ -26,10 +26,12 @@ import type { CommandContext, OpenVenue } from "../command.ts";
 import type { Config } from "../config/schema.ts";
 import { leavesBehind, type Left } from "../run.ts";
 import { type KillReason, KillWatch } from "./kill_watch.ts";
+import { readRules } from "./doctor_record.ts";
 import type { LatencyMeter } from "./latency_meter.ts";
 import type { RunHooks } from "./live_source.ts";
 import { OldWindows } from "./old_windows.ts";
 import type { SessionRecorder } from "./recorder.ts";
+import { type Drift, driftText, VenueSentinel } from "./sentinel.ts";
 
 /** Looks at the latch file, ms of the venue's clock: `kill` stops new orders within a second. */
 const LATCH_EVERY_MS = 250;
@@ -114,6 +116,8 @@ export class LiveTrading {
   private recorder: SessionRecorder | null = null;
   private meter: LatencyMeter | null = null;
   private closing: Promise<void> | null = null;
+  /** Compares what is listed with what was accepted. */
+  readonly sentinel: VenueSentinel;
   private readonly oldWindows: OldWindows;
 
   private constructor(
@@ -124,6 +128,10 @@ export class LiveTrading {
     private readonly watch: KillWatch,
   ) {
     const { http, venue } = account;
+    this.sentinel = new VenueSentinel({
+      accepted: readRules(ctx.dataDir, venue.profile.clob)?.rules ?? {},
+      onDrift: (drift) => this.drifted(drift),
+    });
     this.oldWindows = new OldWindows({
       http,
       clob: venue.profile.clob,
@@ -192,6 +200,7 @@ export class LiveTrading {
 
   get hooks(): RunHooks {
     return {
+      judge: (events) => this.sentinel.judge(events),
       tick: (now) => this.tick(now),
       latency: (now) => this.meter?.due(now) ?? null,
       stopped: async () => {
@@ -205,6 +214,17 @@ export class LiveTrading {
     const { recorder } = this;
     if (recorder === null) return;
     recorder.pump(ms(Math.max(this.account.venue.clock.now(), recorder.lastEventMs)));
+  }
+
+  /** What rests in a window that changed under it is taken back; the engine sends nothing more for it. */
+  private drifted(drift: Drift): void {
+    const { changes, conditionId, slug } = drift;
+    this.ctx.log.error("the venue's rules changed: nothing is sent for this window", {
+      code: "VENUE_DRIFT",
+      slug,
+      changes,
+    });
+    this.gateway.cancelWindow(conditionId);
   }
 
   private tick(now: Ms): string | null {
@@ -278,10 +298,19 @@ export function leftOf(gateway: Pick<Gateway, "wallet">, ended: StopReport | nul
 
 /** What is wrong at the end of a live session, gravest first. */
 export function liveWarnings(
-  { ended, gateway, killed }: Pick<LiveTrading, "ended" | "gateway" | "killed">,
+  { ended, gateway, killed, sentinel }: Pick<LiveTrading, "ended" | "gateway" | "killed" | "sentinel">,
 ): { readonly code: string; readonly message: string }[] {
   const warnings: { code: string; message: string }[] = [];
   if (killed !== null) warnings.push({ code: killed.code, message: `Trading was stopped: ${killed.reason}` });
+  const { drifts } = sentinel;
+  if (drifts[0] !== undefined) {
+    warnings.push({
+      code: "VENUE_DRIFT",
+      message:
+        `Nothing was sent for ${drifts.length} window(s) whose rules changed: ${driftText(drifts[0])}. ` +
+        "Read what changed; then: poly-edge doctor --accept-drift",
+    });
+  }
   const left = leftOf(gateway, ended);
   if (left !== null) warnings.push({ code: left.code, message: left.message });
   if (ended !== null && ended.unsettled.length > 0) {

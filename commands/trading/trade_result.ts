@@ -38,7 +38,7 @@ const LIVE_BASIS =
 
 /** What live trading adds to `data`. */
 function liveData(live: LiveTrading): Record<string, unknown> {
-  const { started, ended, killed, gateway } = live;
+  const { started, ended, killed, gateway, sentinel } = live;
   return {
     wallet: live.wallet,
     killed,
@@ -55,6 +55,7 @@ function liveData(live: LiveTrading): Record<string, unknown> {
       })),
       differences: started.differences,
     },
+    drift: sentinel.drifts,
     end: ended,
     gateway: gateway.stats,
   };

@@ -264,6 +264,12 @@ class LiveGateway implements Gateway {
     return modeForbids(this.options.entry.mode, postOnly);
   }
 
+  cancelWindow(conditionId: string): void {
+    for (const order of this.wallet.life.orders.values()) {
+      if (order.terms.conditionId === conditionId && mayRest(order)) this.asker.cancel(order.terms.hash);
+    }
+  }
+
   prepare(plan: LadderPlan): number {
     return this.sender.prepare(plan);
   }

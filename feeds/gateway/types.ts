@@ -229,6 +229,8 @@ export interface Gateway extends ExchangePort {
   tick(): void;
   /** Signs orders ahead; an older ladder of the same token, side and type is dropped. Returns how many were signed. */
   prepare(plan: LadderPlan): number;
+  /** Cancels what of ours may rest in a window. */
+  cancelWindow(conditionId: string): void;
   /** Nothing new from now on; our orders are cancelled; the latch is set on disk. Resolves when it is. */
   trip(reason: Pick<LatchMark, "code" | "reason" | "who">): Promise<void>;
   /**

@@ -5,19 +5,23 @@ import { KillWatch } from "../../../commands/trading/kill_watch.ts";
 import type { LatencyMeter } from "../../../commands/trading/latency_meter.ts";
 import { leftOf, LiveTrading, liveWarnings } from "../../../commands/trading/live_trading.ts";
 import type { SessionRecorder } from "../../../commands/trading/recorder.ts";
+import { VenueSentinel } from "../../../commands/trading/sentinel.ts";
 import { DEFAULT_KILL_LIMITS } from "../../../core/risk/kill_switch.ts";
 import type { Ms } from "../../../core/units.ts";
+import { INSTRUMENT } from "../../feeds/gateway/stage.ts";
 import type { Gateway, GatewayState, StartReport } from "../../../feeds/gateway/types.ts";
 
 const NOW = 1_000 as Ms;
 const quiet = () => {};
 
 /** A live session before a gateway that stands like this, with an engine that holds nothing. */
-function sessionBefore(state: GatewayState, code: string): { live: LiveTrading; tripped: string[] } {
+function sessionBefore(state: GatewayState, code: string) {
   const tripped: string[] = [];
+  const cancelled: string[] = [];
   const gateway: Partial<Gateway> = {
     state,
     tick: quiet,
+    cancelWindow: (conditionId) => void cancelled.push(conditionId),
     refusal: () => ({ code, message: "why" }),
     trip: (reason) => Promise.resolve(void tripped.push(reason.code)),
   };
@@ -31,8 +35,11 @@ function sessionBefore(state: GatewayState, code: string): { live: LiveTrading; 
     watch: KillWatch,
   ) => LiveTrading;
   const live = new Open(
-    { log } as unknown as CommandContext,
-    { entry, venue: { clock: { now: () => NOW }, profile: { clob: "" } } } as unknown as OpenAccount,
+    { log, dataDir: "/nowhere" } as unknown as CommandContext,
+    {
+      entry,
+      venue: { clock: { now: () => NOW }, profile: { clob: "http://sim/clob" } },
+    } as unknown as OpenAccount,
     gateway as Gateway,
     {} as StartReport,
     new KillWatch(DEFAULT_KILL_LIMITS, entry),
@@ -43,7 +50,7 @@ function sessionBefore(state: GatewayState, code: string): { live: LiveTrading; 
     { engine, lastEventMs: 0, orderLog: {}, pump: quiet } as unknown as SessionRecorder,
     {} as LatencyMeter,
   );
-  return { live, tripped };
+  return { live, tripped, cancelled };
 }
 
 Deno.test("a gateway that broke ends the session and sets the latch, once", () => {
@@ -88,6 +95,30 @@ Deno.test("a session that is cut off says what may be open, unless the venue has
   const six = { ...ended, proved: false, openAfter: ["a", "b", "c", "d", "e", "f"] };
   assert.match(leftOf(holding(), six)?.message ?? "", /6 of ours may be \(a, b, c, d, e, \.\.\.\)/);
   const warnings = (report: typeof ended | null) =>
-    liveWarnings({ ended: report, killed: null, gateway: holding("live") }).map(({ code }) => code);
+    liveWarnings({
+      ended: report,
+      killed: null,
+      gateway: holding("live"),
+      sentinel: new VenueSentinel({ accepted: {}, onDrift: quiet }),
+    }).map(({ code }) => code);
   assert.deepEqual([warnings(ended), warnings(null)], [[], ["OPEN_ORDERS_LEFT"]]);
+});
+
+Deno.test("a window that changes while orders of ours rest in it: they are taken back, it is refused, the result says so", () => {
+  const { live, cancelled } = sessionBefore("running", "");
+  const window = (takerHoldMs: number) => ({
+    type: "window" as const,
+    tExchange: NOW,
+    tReceive: NOW,
+    instrument: { ...INSTRUMENT, takerHoldMs: takerHoldMs as Ms },
+  });
+  assert.deepEqual(live.hooks.judge?.([window(150)]), [window(150)]);
+  const [judged] = live.hooks.judge?.([window(250)]) ?? [];
+  assert.ok(judged?.type === "window" && judged.instrument.reason === "VENUE_DRIFT");
+  assert.deepEqual(cancelled, [INSTRUMENT.conditionId]);
+  const { killed, sentinel } = live;
+  const ended = { openAfter: [], proved: true, unsettled: [], unknown: [] };
+  const [warning] = liveWarnings({ ended, killed, sentinel, gateway: holding() });
+  assert.equal(warning?.code, "VENUE_DRIFT");
+  assert.match(warning?.message ?? "", /btc-5m\.takerHold was "150 ms", is "250 ms"/);
 });
