@@ -222,6 +222,18 @@ Deno.test("a request that waits takes whichever connection is free first; what i
   await pool.close();
 });
 
+Deno.test("when the only connection dies, those who wait for it get another", async () => {
+  // Nothing is opened again but for a request.
+  const { pool, streams } = await warmed(1, { maxOpen: 1, connections: 0 });
+  const [first, second] = [pool.send(post("a")), pool.send(post("b"))];
+  streams[0]!.say(null);
+  assert.equal(await endOf(first!), "lost");
+  await until(() => streams.length === 2 && streams[1]!.writes === 1);
+  streams[1]!.say(ok("2"));
+  assert.equal(await endOf(second!), "2");
+  await pool.close();
+});
+
 Deno.test("a request given up while it waits was never written", async () => {
   const { pool, streams } = await warmed(1, { maxOpen: 1 });
   const first = pool.send(post("a"));
