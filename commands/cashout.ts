@@ -14,6 +14,7 @@ import { amountOption, confirmPlan, withSteps } from "./cash/simple.ts";
 import { leftData, leftTable, stepsData, stepsTable } from "./cash/view.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
 import { facts } from "./output.ts";
+import { parseSpan } from "./parse.ts";
 import { attach, examples, leavesBehind } from "./run.ts";
 
 /** The same command this soon after its end shows that end: whoever did not see it must not pay twice. */
@@ -193,12 +194,39 @@ async function abandon(desk: CashDesk): Promise<CommandResult> {
   };
 }
 
+/** What is under way, from the journal alone: nothing is asked, sent or waited for. */
+function statusOf(desk: CashDesk): CommandResult {
+  const open = cashouts(desk).filter(({ ended }) => ended === null);
+  const rows = open.map((run) => ({ ...run.args, steps: stepsData(desk, run) }));
+  const { color } = desk.ctx;
+  return {
+    data: { ...accountData(desk.open), open: rows, steps: rows.flatMap(({ steps }) => steps), left: [] },
+    text: rows.length === 0 ? "no cash-out is open" : [
+      ...open.map(({ args, id }, at) =>
+        `${args["amount"]} ${args["asset"]} to ${args["to"]} (${id})\n${stepsTable(rows[at]!.steps, color)}`
+      ),
+      "The same `cashout` again goes on with it and pays nothing twice; `--wait 30m` waits longer.",
+    ].join("\n\n"),
+    exit: rows.length === 0 ? 0 : 5,
+  };
+}
+
+/** The desk with the longest wait for one transaction that was asked for. Throws USAGE (exit 2). */
+function patient(desk: CashDesk, wait: unknown): CashDesk {
+  if (wait === undefined) return desk;
+  return { ...desk, limits: { ...desk.limits, giveUpMs: parseSpan(String(wait), "--wait") } };
+}
+
 async function cashout(
   ctx: CommandContext,
   options: Record<string, unknown>,
   wish: CashoutWish | null,
 ): Promise<CommandResult> {
-  return await withCashDesk(ctx, { ...accountOptions(options), alone: true }, async (desk) => {
+  const status = options["status"] === true;
+  if (options["wait"] !== undefined) parseSpan(String(options["wait"]), "--wait");
+  return await withCashDesk(ctx, { ...accountOptions(options), alone: !status }, async (opened) => {
+    const desk = patient(opened, options["wait"]);
+    if (status) return statusOf(desk);
     if (wish === null) return await abandon(desk);
     checkDestination(ctx, wish.to, desk.account.funder);
     const open = unfinished(desk, wish);
@@ -252,6 +280,8 @@ export function register(program: Command): void {
       .option("--first-use", "this destination is meant, although it was never paid before")
       .option("--contract", "this destination is meant, although it is a contract")
       .option("--again", "pay the same amount again right after a payment of it")
+      .option("--wait <time>", "longest wait for one transaction (venue time); default chain.giveUpMs")
+      .option("--status", "show what is under way; asks and sends nothing")
       .option("--abandon", "end a cash-out that was cut off, after settling what is under way"),
   )).addHelpText(
     "after",
@@ -259,13 +289,20 @@ export function register(program: Command): void {
       "cashout --to 0x... --dry-run",
       "cashout --to 0x... --amount 100",
       "cashout --to 0x... --all --yes",
+      "cashout --status",
     ]),
   );
   attach(
     command,
     "cashout",
     (ctx, _args, options) =>
-      Promise.try(() => cashout(ctx, options, options["abandon"] === true ? null : wishOf(options))),
+      Promise.try(() =>
+        cashout(
+          ctx,
+          options,
+          options["abandon"] === true || options["status"] === true ? null : wishOf(options),
+        )
+      ),
     { proxy: true },
   );
 }

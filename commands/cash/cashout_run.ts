@@ -33,6 +33,9 @@ export interface CashoutReport {
   readonly partial: boolean;
 }
 
+/** Whoever wants money out can say it again sooner than whoever wants nothing to be open. */
+const CANCEL_MS = ms(120_000);
+
 const note = (desk: CashDesk, run: MoneyRun, notes: Readonly<Record<string, unknown>>): void =>
   desk.journal.append({ type: "note", run: run.id, notes });
 
@@ -48,7 +51,7 @@ function incomplete(what: string, details: Record<string, unknown>): OperationEr
 
 /** Cancels everything and proves it. Orders that stay could take the money that is to be paid. */
 async function cancelOrders(desk: CashDesk, run: MoneyRun): Promise<void> {
-  const { canceled, openAfter, notCanceled } = await cancelWithProgress(desk.ctx, desk.open, null);
+  const { canceled, openAfter, notCanceled } = await cancelWithProgress(desk.ctx, desk.open, null, CANCEL_MS);
   note(desk, run, { canceled: Number(run.notes["canceled"] ?? 0) + canceled.length });
   if (openAfter === 0) return;
   const what = openAfter === null

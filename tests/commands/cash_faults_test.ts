@@ -210,6 +210,12 @@ Deno.test("relayer: blocked and failing for good end in words; a stalled action 
     const failed = await stage.cash(PUSD);
     assert.equal(codeOf(failed), "TX_PENDING", failed.out);
     assert.equal(await stage.pusd(FRIEND), 0n);
+    const status = await stage.cash(["cashout", "--status", "--json"]);
+    const [open] = status.envelope?.data?.["open"] as Loose[];
+    assert.deepEqual([status.code, open.to, open.steps[0].state], [5, FRIEND, "under way"]);
+    assert.match((await stage.cash(["cashout", "--status"])).out, /under way[\s\S]*goes on with it/);
+    const asked = await stage.cash([...PUSD, "--wait", "1s"]);
+    assert.equal(codeOf(asked), "TX_PENDING", asked.out);
     // The relayer keeps the stalled action for good; once its deadline is over it cannot land, and the next may be signed.
     stage.advance(700_000);
     await stage.blocks(1);
