@@ -1,5 +1,5 @@
 /** `poly-edge latency-probe`: the legs between tick and order, a verdict against the budget, and the model backtests use. */
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import { OperationError } from "../core/errors.ts";
 import type { Ms } from "../core/units.ts";
@@ -171,6 +171,7 @@ async function probe(ctx: CommandContext, options: Record<string, unknown>): Pro
   const samples = parseCount(String(options["samples"]), "--samples", 1, 10_000);
   const forMs = parseSpan(String(options["for"]), "--for");
   const proxies = proxiesOf(ctx, options["compareProxies"]);
+  checkOut(options["out"]);
   // Armed first: who is not armed need not wait for the measuring to hear it.
   const account = options["orders"] === true
     ? await openAccount(ctx, { ...accountOptions(options), unlock: true, closeOnAbort: false })
@@ -207,6 +208,26 @@ async function probe(ctx: CommandContext, options: Record<string, unknown>): Pro
   }
 }
 
+const outFailed = (path: string, cause: unknown): OperationError =>
+  new OperationError({
+    code: "LATENCY_OUT_FAILED",
+    message: `Cannot write the probe to ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    hint: "Choose a path in a folder that exists and can be written.",
+    cause,
+  });
+
+/** Before anything is measured: a result that cannot be kept is not worth the wait. Throws LATENCY_OUT_FAILED. */
+function checkOut(out: unknown): void {
+  if (typeof out !== "string") return;
+  try {
+    if (!Deno.statSync(dirname(out)).isDirectory) throw new Error(`${dirname(out)} is no folder`);
+    const names = [...Deno.readDirSync(dirname(out))].filter(({ isDirectory }) => isDirectory);
+    if (names.some(({ name }) => name === basename(out))) throw new Error("it is a folder");
+  } catch (cause) {
+    throw outFailed(out, cause);
+  }
+}
+
 /** 5: orders may be open, or a stage of the way is missing; 3: over the budget. */
 function finish(
   ctx: CommandContext,
@@ -220,12 +241,7 @@ function finish(
     if (typeof out !== "string") Deno.mkdirSync(dirname(path), { recursive: true });
     Deno.writeTextFileSync(path, `${JSON.stringify(result, null, 1)}\n`);
   } catch (cause) {
-    throw new OperationError({
-      code: "LATENCY_OUT_FAILED",
-      message: `Cannot write the probe to ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      hint: "Choose a path in a folder that exists and can be written.",
-      cause,
-    });
+    throw outFailed(path, cause);
   }
   const left = orders !== null && (!orders.end.proved || orders.end.openAfter.length > 0);
   if (left) {

@@ -108,15 +108,21 @@ async function measure(options: ClientOptions, of: ClientCase): Promise<ClientTi
   }
 }
 
+/** Without TLS an http proxy is handed the request itself, and speaks HTTP/1.1 only. */
+function versionsOf(url: string, proxy: string | null): readonly HttpVersion[] {
+  const handed = proxy !== null && /^https?:/.test(proxy) && !url.startsWith("https:");
+  return handed ? ["HTTP/1.1"] : VERSIONS;
+}
+
 /**
- * Measures every case, one after the other; a case that fails says so in its row. A version whose cold requests gave no time
+ * Measures every case there is, one after the other; a case that fails says so in its row. A version whose cold requests gave no time
  * is not tried warm, and a way (direct, or a proxy) whose first request gave none is left at that row: so what is not there
  * is waited for once. Throws the signal's reason, and what the runtime does not permit.
  */
 export async function measureClients(options: ClientOptions): Promise<ClientTimes[]> {
   const rows: ClientTimes[] = [];
   for (const proxy of options.proxies) {
-    for (const version of VERSIONS) {
+    for (const version of versionsOf(options.url, proxy)) {
       const cold = await measure(options, { version, state: "cold", proxy });
       rows.push(cold);
       if (cold.ms.length > 0) rows.push(await measure(options, { version, state: "warm", proxy }));

@@ -82,7 +82,11 @@ function step<T>(
     }, deadlineMs);
     signal.addEventListener("abort", onAbort, { once: true });
     socket.on("error", onError).on("close", onClose);
-    ended = begin((value) => settle(() => resolve(value)), onError);
+    try {
+      ended = begin((value) => settle(() => resolve(value)), onError);
+    } catch (error) {
+      onError(error);
+    }
   });
 }
 
@@ -97,7 +101,8 @@ function connect(url: URL, opening: Opening, limits: Limits): Promise<net.Socket
   const host = plainHost(url);
   const named = net.isIP(host) === 0;
   opening.at = named ? "dns" : "tcp";
-  const socket = quiet(net.connect({ host, port: portOf(url), noDelay: true, autoSelectFamily: true }));
+  const socket = quiet(new net.Socket());
+  socket.setNoDelay(true);
   const place = placeOf(url);
   // Said anew below: which step is late is known only then.
   const late = lateFailure(place, SAID.tcp, limits.deadlineMs);
@@ -115,6 +120,8 @@ function connect(url: URL, opening: Opening, limits: Limits): Promise<net.Socket
       opening.used = { address: socket.remoteAddress ?? "", family: familyOf(socket.remoteFamily) };
       done(socket);
     });
+    // Last: the runtime may find the name before it returns.
+    socket.connect({ host, port: portOf(url), autoSelectFamily: true });
     return () => {};
   }).catch((error: unknown) => {
     socket.destroy();

@@ -15,6 +15,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/EAI_AGAIN|Temporary failure in name resolution/i, "no name server answers"],
   [/ECONNREFUSED|Connection refused/i, "nothing listens there: the connection is refused"],
   [/ENETUNREACH|EHOSTUNREACH|unreachable/i, "there is no way to it from here"],
+  [/\bEPERM\b|\bEACCES\b/, "this program is not permitted to connect to it"],
   [/ECONNRESET|EPIPE|connection closed|Connection reset|broken pipe|unexpected end|eof/i, "it hung up"],
 ];
 const MOST = 200;

@@ -97,6 +97,19 @@ Deno.test("compare puts the stages of two places beside each other", async () =>
     assert.equal(ran.code, 0, ran.err);
     assert.match(ran.out, /order +40\.0 +10\.0 +80\.0 +20\.0 +-60\.0/);
     assert.equal((await poly(["latency-probe", "compare", paths[0]!])).code, 2);
+    // Two probes of one label.
+    const same = await poly(["latency-probe", "compare", paths[0]!, paths[0]!]);
+    assert.match(same.out, /p50 a \(A\) +p50 a \(B\)/);
+    assert.match(same.out, /a \(B\) +marginal +40\.00 +80\.00 +orders +sim/);
+  });
+});
+
+Deno.test("a place where the result cannot be kept is refused before anything is measured", async () => {
+  await withFolder(async (root) => {
+    for (const out of [root, join(root, "absent", "probe.json")]) {
+      const ran = await poly(["latency-probe", "--venue", "sim:1", "--out", out, "--json"]);
+      assert.deepEqual([ran.envelope?.error?.code, ran.code], ["LATENCY_OUT_FAILED", 1]);
+    }
   });
 });
 

@@ -105,6 +105,16 @@ Deno.test("a proxy that is down or refuses is one row that says so without the p
     }));
 });
 
+Deno.test("without TLS HTTP/2 is measured directly and through socks5; an http proxy has HTTP/1.1 alone", async () => {
+  const proxies = [httpProxy(), socksProxy()];
+  await using(proxies, () =>
+    withHost({}, async ({ plainPort }) => {
+      const ways = [null, ...proxies.map(({ url }) => url)];
+      const rows = await timesOf(`http://127.0.0.1:${plainPort}/time`, { proxies: ways });
+      assert.deepEqual(shape(rows), [...WHOLE, ...WHOLE.slice(0, 2), ...WHOLE]);
+    }));
+});
+
 Deno.test("a host without HTTP/2 is measured in HTTP/1.1 and said not to speak the other", async () => {
   await withHost({ alpn: ["http/1.1"] }, async ({ tlsPort }) => {
     const rows = await timesOf(`https://localhost:${tlsPort}/time`);
