@@ -1,5 +1,6 @@
 /** The account a command speaks for, opened: key, wallet, API credentials and order entry, closed together. */
 import type { Command } from "commander";
+import { SIGNER_TIERS } from "../core/orders/buckets.ts";
 import { type HttpClient, httpClient } from "../feeds/net/http.ts";
 import { type Network, openNetwork } from "../feeds/net/network.ts";
 import { openOrderEntry } from "../feeds/polymarket/order_entry/order_entry.ts";
@@ -64,6 +65,7 @@ export async function openAccount(
       openOrders: options.openOrders ?? (() => 0),
       proxy: ctx.config.network.proxy,
       keepAliveMs: options.keepAliveMs ?? null,
+      limits: SIGNER_TIERS[ctx.config.account.tier],
       ...(options.onMode === undefined ? {} : { onMode: options.onMode }),
     });
     const polygon = polygonReads({ http, urls: polygonUrls(ctx, venue), signal: ctx.signal });

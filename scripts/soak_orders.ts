@@ -1,12 +1,15 @@
 /**
- * `deno task soak:orders [--minutes 5] [--orders 50] [--cancels 50] [--json]`: a load of orders and cancels through the live
- * stack, in a process of its own, before the simulated venue at the speed of life. The venue's standard tier allows 40 orders
- * and 80 cancels a second: what is over it must be refused by our own budget before a byte leaves, so that the venue never
- * answers 429. Nothing may be lost, and memory may not grow. Exit 1 otherwise.
+ * `deno task soak:orders [--minutes 5] [--orders 50] [--cancels 50] [--matches 5] [--tier copper] [--json]`: a load of orders
+ * and cancels through the live stack, in a process of its own, before the simulated venue at the speed of life. `--orders`
+ * rest until they are cancelled, `--matches` are market orders besides, so that trades come to their end as well. Copper is
+ * the lowest of the venue's tiers that lets 50 orders and 50 cancels a second through; whatever the tier, what is over it must
+ * be refused by our own budget before a byte leaves, so that the venue never answers 429. Nothing may be lost, and memory may
+ * not grow. Exit 1 otherwise.
  */
 import { Wallet as EthersWallet } from "ethers";
 import { table } from "../commands/output.ts";
 import { windowStart } from "../core/market/window.ts";
+import { SIGNER_TIERS, type SignerTier, TIER_NAMES } from "../core/orders/buckets.ts";
 import { ms } from "../core/units.ts";
 import { journalPath } from "../feeds/journal/journal.ts";
 import { openAccount } from "../fixtures/exchange/accounts.ts";
@@ -23,7 +26,7 @@ const SEED = 17;
 const START_MS = Date.UTC(2026, 10, 21, 9, 0);
 const OPENING = 10_000_000_000;
 /** Growth of the heap, collected, between the first third and the end. */
-const MAX_GROWTH = 0.05;
+const MAX_GROWTH = 0.03;
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 120_000;
 
@@ -36,18 +39,23 @@ function readOptions(args: readonly string[]) {
     minutes: valueOf("--minutes", 5),
     ordersPerSecond: valueOf("--orders", 50),
     cancelsPerSecond: valueOf("--cancels", 50),
+    matchesPerSecond: valueOf("--matches", 5),
+    tier: args.includes("--tier") ? args[args.indexOf("--tier") + 1] as SignerTier : "copper",
     json: args.includes("--json"),
   };
-  const { minutes, ordersPerSecond, cancelsPerSecond } = options;
-  const known = new Set(["--minutes", "--orders", "--cancels", "--json"]);
+  const { minutes, ordersPerSecond, cancelsPerSecond, matchesPerSecond, tier } = options;
+  const known = new Set(["--minutes", "--orders", "--cancels", "--matches", "--tier", "--json"]);
   const unknown = args.find((arg) => arg.startsWith("--") && !known.has(arg));
   const fits = minutes >= 0.1 && minutes <= 1_440 && ordersPerSecond >= 1 && ordersPerSecond <= 1_000 &&
-    cancelsPerSecond >= 1 && cancelsPerSecond <= 1_000;
+    cancelsPerSecond >= 1 && cancelsPerSecond <= 1_000 && matchesPerSecond >= 0 && matchesPerSecond <= 100 &&
+    TIER_NAMES.includes(tier);
   if (unknown !== undefined || !fits) {
     console.error(
       `Cannot use ${
         unknown ?? "these options"
-      }: known are --minutes 0.1..1440, --orders and --cancels 1..1000, --json`,
+      }: known are --minutes 0.1..1440, --orders and --cancels 1..1000, --matches 0..100, --tier ${
+        TIER_NAMES.join(" | ")
+      }, --json`,
     );
     Deno.exit(2);
   }
@@ -58,13 +66,14 @@ const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
 async function main(): Promise<number> {
-  const { minutes, ordersPerSecond, cancelsPerSecond, json } = readOptions(Deno.args);
+  const { minutes, ordersPerSecond, cancelsPerSecond, matchesPerSecond, tier, json } = readOptions(Deno.args);
   const venue = await startVenue({
     seed: SEED,
     speed: 1,
     startMs: START_MS,
     assets: ["btc"],
     historyHours: 1,
+    tier,
   });
   const { state, limits } = venue.exchange;
   let refusedByVenue = 0;
@@ -83,7 +92,7 @@ async function main(): Promise<number> {
     ...{ port: venue.port, speed: 1, venueMs: venue.now(), wallMs: Date.now(), folder },
     account: { key, signatureType: 3, apiKey, secret, passphrase },
     markets: [instrumentOf(makeListing(SEED, "btc", "4h", windowStart("4h", ms(venue.now() + 14_400_000))))],
-    ...{ ordersPerSecond, cancelsPerSecond },
+    ...{ ordersPerSecond, cancelsPerSecond, matchesPerSecond, tier },
   };
   const samples: LoadSample[] = [];
   const child = new Child<LoadSays>(
@@ -105,27 +114,38 @@ async function main(): Promise<number> {
   const seconds = minutes * 60;
   const loaded = samples.slice(0, -2);
   const third = Math.max(1, Math.floor(loaded.length / 3));
-  const early = median(
-    loaded.slice(third, third + Math.max(1, Math.floor(third / 2))).map(({ heap }) => heap),
-  );
-  const late = median(loaded.slice(-Math.max(1, Math.floor(third / 2))).map(({ heap }) => heap));
-  const growth = late / early - 1;
+  const sixth = Math.max(1, Math.floor(third / 2));
+  const early = loaded.slice(third, third + sixth);
+  const late = loaded.slice(-sixth);
+  const of = (
+    part: readonly LoadSample[],
+    name: "heap" | "external" | "rss" | "submitP50Us" | "submitP99Us",
+  ) => median(part.map((sample) => sample[name]));
+  const growth = of(late, "heap") / of(early, "heap") - 1;
+  const rate = (count = 0): number => Math.round(count / seconds * 10) / 10;
+  const allowed = SIGNER_TIERS[tier].orders.perSecond >= ordersPerSecond + matchesPerSecond &&
+    SIGNER_TIERS[tier].cancels.perSecond >= cancelsPerSecond;
   const figures = {
     minutes,
+    tier,
+    machineLoad: Deno.loadavg().map((load) => Math.round(load * 10) / 10),
     wished: last?.wished ?? 0,
     sent: last?.sent ?? 0,
-    sentPerSecond: Math.round((last?.sent ?? 0) / seconds * 10) / 10,
+    sentPerSecond: rate(last?.sent),
+    wishedCancels: last?.wishedCancels ?? 0,
     cancels: last?.cancels ?? 0,
-    cancelsPerSecond: Math.round((last?.cancels ?? 0) / seconds * 10) / 10,
+    cancelsPerSecond: rate(last?.cancels),
     refused: last?.refused ?? {},
     refusedByVenue,
     ordersAtVenue: orders,
-    kept: last?.kept ?? 0,
-    submitP50Us: [loaded[0]?.submitP50Us ?? NaN, loaded.at(-1)?.submitP50Us ?? NaN],
-    submitP99Us: [loaded[0]?.submitP99Us ?? NaN, loaded.at(-1)?.submitP99Us ?? NaN],
-    heapEarly: early,
-    heapLate: late,
-    growth,
+    trades: facts.trades,
+    kept: loaded.at(-1)?.kept ?? null,
+    submitP50Us: of(loaded, "submitP50Us"),
+    submitP99Us: { median: of(loaded, "submitP99Us"), worst: Math.max(...loaded.map((s) => s.submitP99Us)) },
+    heap: [of(early, "heap"), of(late, "heap")],
+    growth: Math.round(growth * 10_000) / 10_000,
+    external: [of(early, "external"), of(late, "external")],
+    rss: [of(early, "rss"), of(late, "rss")],
     journalRows: facts.rows,
   };
   const checks: readonly (readonly [string, boolean])[] = [
@@ -134,6 +154,10 @@ async function main(): Promise<number> {
     [
       "only our own budget refused",
       Object.keys(figures.refused).every((code) => code === "ORDER_BUDGET_EMPTY" || code === "VENUE_LIMITED"),
+    ],
+    [
+      "every wish went out, where the tier allows that many",
+      !allowed || figures.sent === figures.wished && figures.ordersAtVenue === figures.sent,
     ],
     ["every order is known to both, ended once, ledgers equal", countOf(differences) === 0],
     ["nothing open, nothing unknown", stopped?.proved === true && stopped.unknown.length === 0],

@@ -9,6 +9,7 @@ import { IMPACT_NAMES } from "../../core/exchange/impact.ts";
 import { parseQuantiles } from "../../core/exchange/latency.ts";
 import { QUEUE_NAMES } from "../../core/exchange/queue.ts";
 import { ASSETS, DURATIONS } from "../../core/market/instrument.ts";
+import { TIER_NAMES } from "../../core/orders/buckets.ts";
 import { parseDecimal } from "../../core/units.ts";
 
 /** A non-negative pUSD amount. TOML numbers are taken too and kept as their decimal text. */
@@ -117,6 +118,8 @@ const accountSection = z.strictObject({
   signatureType: z.union([z.string(), z.number()]).transform(String).pipe(
     z.enum(["", "0", "1", "2", "3"]),
   ).default(""),
+  /** The venue's rate-limit tier of the key: how many orders and cancels a second it lets through. */
+  tier: z.enum(TIER_NAMES).default("standard"),
 });
 
 /** What sets the latch by itself while trading live. */

@@ -24,6 +24,24 @@ export const STANDARD_SIGNER: SignerLimits = {
   cancels: { perSecond: 50, burst: 120 },
 };
 
+/**
+ * Tiers by the volume of 30 days, as announced: Copper 30,000 $, Bronze 50,000, Silver 100,000, Gold 500,000, Platinum 2.5
+ * million, Diamond and Elite more. The live audit that quoted 50 cancels/s quoted 60 orders/s with them, which is Copper's
+ * figure: there, too, the lower number counts. Names as in the venue's header `Poly-RateLimit-Tier`, lower case.
+ */
+export const SIGNER_TIERS = {
+  standard: STANDARD_SIGNER,
+  copper: { orders: { perSecond: 60, burst: 90 }, cancels: { perSecond: 50, burst: 180 } },
+  bronze: { orders: { perSecond: 80, burst: 120 }, cancels: { perSecond: 160, burst: 240 } },
+  silver: { orders: { perSecond: 200, burst: 300 }, cancels: { perSecond: 400, burst: 600 } },
+  gold: { orders: { perSecond: 400, burst: 600 }, cancels: { perSecond: 800, burst: 1_200 } },
+  platinum: { orders: { perSecond: 450, burst: 675 }, cancels: { perSecond: 900, burst: 1_350 } },
+  diamond: { orders: { perSecond: 525, burst: 787 }, cancels: { perSecond: 1_050, burst: 1_575 } },
+  elite: { orders: { perSecond: 600, burst: 900 }, cancels: { perSecond: 1_200, burst: 1_800 } },
+} as const satisfies Record<string, SignerLimits>;
+export type SignerTier = keyof typeof SIGNER_TIERS;
+export const TIER_NAMES = Object.keys(SIGNER_TIERS) as readonly SignerTier[];
+
 /** At most `limit` requests in any `windowMs`. */
 export interface WindowLimit {
   readonly limit: number;

@@ -4,6 +4,7 @@
  */
 import type { ExecutionEvent } from "../../core/events.ts";
 import type { Instrument } from "../../core/market/instrument.ts";
+import { SIGNER_TIERS, type SignerTier } from "../../core/orders/buckets.ts";
 import { openCount } from "../../core/orders/ledger_exposure.ts";
 import type { Ms, Price, Shares } from "../../core/units.ts";
 import type { Clock } from "../../feeds/clock.ts";
@@ -44,6 +45,8 @@ export interface StackOptions {
   readonly random: FillRandom;
   readonly log?: FeedLog;
   readonly timing?: Partial<GatewayTiming>;
+  /** The budget the stack keeps; standard unless said otherwise. */
+  readonly tier?: SignerTier;
   /** Deadline of a submit, wall ms. */
   readonly submitMs?: number;
   readonly onEvent?: (event: ExecutionEvent) => void;
@@ -110,6 +113,7 @@ export async function openLiveStack(options: StackOptions): Promise<LiveStack> {
     signatureType,
     openOrders: () => gateway === null ? 0 : openCount(gateway.wallet.life),
     keepAliveMs: null,
+    ...(options.tier === undefined ? {} : { limits: SIGNER_TIERS[options.tier] }),
     ...(options.submitMs === undefined ? {} : { deadlines: { submitMs: options.submitMs } }),
   });
   const entry = options.wrapEntry?.(own) ?? own;

@@ -6,11 +6,14 @@ import {
   cancelAllCost,
   newBudgets,
   observeBudget,
+  SIGNER_TIERS,
   STANDARD_SIGNER,
   takeBudget,
+  TIER_NAMES,
   tokensOf,
 } from "../../../core/orders/buckets.ts";
 import type { Ms } from "../../../core/units.ts";
+import { createRateLimits } from "../../../fixtures/exchange/rate_limit.ts";
 
 const T0 = 1_795_253_700_000;
 const at = (offset: number) => (T0 + offset) as Ms;
@@ -55,6 +58,27 @@ Deno.test("after anything that was admitted, one cancel-all of the open orders i
     }),
     { numRuns: 300 },
   );
+});
+
+Deno.test("what our budget of a tier lets through, the simulated venue takes on that tier, and uses it up", () => {
+  for (const tier of TIER_NAMES) {
+    for (const kind of ["orders", "cancels"] as const) {
+      const venue = createRateLimits(tier);
+      let budgets = newBudgets(SIGNER_TIERS[tier]);
+      let sent = 0;
+      for (let now = 0; now < 20_000; now++) {
+        const route = kind === "orders" ? "postOrder" : "deleteOrder";
+        const taken = takeBudget(budgets, { route, orders: 1 }, 0, at(now));
+        budgets = taken.budgets;
+        if (!taken.verdict.ok) continue;
+        sent++;
+        assert.ok(venue.take("us", kind, 1, now).ok, `${tier} ${kind} at ${now} ms`);
+      }
+      // The edge's limit of an address, 250 a second on the average, comes before those of the higher tiers.
+      const allowed = Math.min(250, SIGNER_TIERS[tier][kind].perSecond) * 20;
+      assert.ok(sent >= allowed, `${tier}: ${sent} ${kind}`);
+    }
+  }
 });
 
 Deno.test("in no window are more orders admitted than burst and rate allow", () => {
