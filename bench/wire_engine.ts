@@ -106,6 +106,7 @@ let handledUs = NaN;
 let sentMs = NaN;
 let kind: "books" | "changes" = "books";
 let handled = 0;
+let voids = 0;
 
 function noteAge(ordersBefore: number): void {
   const first = orderLog.rows[ordersBefore];
@@ -151,6 +152,7 @@ const feeds = opened = await openLive({
     recorder!.frame(events, receivedUs, handledUs);
     if (orderLog.rows.length > before) opened?.endTurn();
     if (!Number.isNaN(sentMs)) noteAge(before);
+    for (const event of events) if (event.type === "tickSize" && event.oldTick === event.newTick) voids++;
     receivedUs = handledUs = sentMs = NaN;
   },
 });
@@ -167,6 +169,7 @@ const began = {
   at: performance.now(),
   frames: received(),
   handled,
+  voids,
   shed: feeds.queue().shed,
 };
 const firstOrder = orderLog.rows.length;
@@ -184,7 +187,10 @@ const rates = {
   leftOut: perSecond(queue.shed - began.shed),
 };
 const runtimeUs = runtime.report();
-const untrusted = recorder.suspectTokens().length;
+const running = [...recorder.engine.windows.values()].filter(({ instrument, winner }) =>
+  winner === null && instrument.endMs > clock.now()
+);
+const untrusted = running.flatMap(({ down, up }) => [up, down]).filter((book) => !book.trusted).length;
 clearInterval(looking);
 runtime.close();
 await feeds.close();
@@ -225,6 +231,7 @@ const answer: EngineAnswer = {
   mostWaiting: queue.most,
   rates,
   untrusted,
+  voids: voids - began.voids,
   coreWait: Number.isNaN(coreWait) ? null : coreWait,
   runtime: runtimeUs,
 };

@@ -31,6 +31,8 @@ export interface EngineAnswer {
   readonly rates: { readonly received: number; readonly handled: number; readonly leftOut: number };
   /** Books that the engine did not trust at the end. */
   readonly untrusted: number;
+  /** How often a book was void because changes of it were left out. */
+  readonly voids: number;
   /** Share of the time in which the process was ready to run and had no core; null where the system does not tell. */
   readonly coreWait: number | null;
   readonly runtime: RuntimeReport;
@@ -74,6 +76,7 @@ export interface CaseFigures {
   readonly mostWaiting: number;
   readonly rates: EngineAnswer["rates"];
   readonly untrusted: number;
+  readonly voids: number;
   readonly coreWait: number | null;
   readonly flood: FloodFigures | null;
   readonly runtime: RuntimeReport;
@@ -147,7 +150,7 @@ export function caseFigures(
     return there === undefined ? [] : [(there - writtenMs) * 1_000];
   });
   const orderAges = inOrder(answer.orders.flatMap(({ ageMs }) => ageMs ?? []));
-  const { ageMs, coreWait, mostWaiting, rates, runtime, unsent, untrusted } = answer;
+  const { ageMs, coreWait, mostWaiting, rates, runtime, unsent, untrusted, voids } = answer;
   return {
     ...of,
     orders: answer.orders.length,
@@ -163,7 +166,7 @@ export function caseFigures(
       n: orderAges.length,
       ...{ p50: at(orderAges, 0.5), p99: at(orderAges, 0.99), max: at(orderAges, 1) },
     },
-    ...{ ageMs, coreWait, mostWaiting, rates, runtime, unsent, untrusted },
+    ...{ ageMs, coreWait, mostWaiting, rates, runtime, unsent, untrusted, voids },
   };
 }
 
@@ -279,6 +282,7 @@ export const runtimeGrid = (cases: readonly CaseFigures[]): Grid => ({
     "pauses",
     "longest us",
     "left out/s",
+    "books void",
     "order's frame age p50 ms",
     "p99 ms",
   ],
@@ -288,7 +292,9 @@ export const runtimeGrid = (cases: readonly CaseFigures[]): Grid => ({
       caseName(of),
       of.coreWait === null ? "-" : `${Math.round(of.coreWait * 100)} %`,
       ...[loopLagUs?.p50 ?? 0, loopLagUs?.p99 ?? 0, loopLagUs?.max ?? 0].map(String),
-      ...[Math.round(gcTotalMs), gcPauseUs?.n ?? 0, gcPauseUs?.max ?? 0, of.rates.leftOut].map(String),
+      ...[Math.round(gcTotalMs), gcPauseUs?.n ?? 0, gcPauseUs?.max ?? 0, of.rates.leftOut, of.voids].map(
+        String,
+      ),
       ...[of.orderAgeMs.p50, of.orderAgeMs.p99].map(msText),
     ];
   }),

@@ -120,7 +120,11 @@ export function wirePage(data: WirePage): string {
   const idle = cases.filter(({ burst }) => burst === 0);
   const bursts = cases.filter(({ burst }) => burst > 0);
   const picture = markup`
-    ${lead("Medians of the stages that an order passes, from the frame that caused it to its bytes.")}
+    ${
+    lead(
+      "Medians of the stages that an order passes, from the frame that caused it to its bytes. Their sum, beside the bar, is not the median of the whole.",
+    )
+  }
     ${legend(STAGE_NAMES)}
     <h3>Without the journal's sync</h3>
     ${bars({ title: "Stages without the sync", cases, stages: quick, target: TARGETS.p50Us })}

@@ -65,6 +65,7 @@ function answerOf(syncs: readonly number[]): EngineAnswer {
     mostWaiting: 4,
     rates: { received: 100, handled: 90, leftOut: 10 },
     untrusted: 0,
+    voids: 0,
     coreWait: 0.1,
     runtime: { loopLagUs: null, gcPauseUs: null, gcTotalMs: 0, gcKinds: {} },
   };
