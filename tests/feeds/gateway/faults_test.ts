@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { OrderDoneEvent, ResolvedEvent } from "../../../core/events.ts";
-import type { Ms, Shares, Usdc } from "../../../core/units.ts";
+import { heldOf } from "../../../core/orders/ledger.ts";
+import type { Ms, Price, Shares, Usdc } from "../../../core/units.ts";
 import { COND, settle, UP } from "./fake_venue.ts";
 import { assertAgrees, intent, resting, type Stage, withGateway } from "./stage.ts";
 
@@ -277,6 +278,36 @@ Deno.test("a match that is told minutes after its order was put away reaches led
       assert.deepEqual(alarms, []);
     });
   }
+});
+
+Deno.test("a sale that is told minutes after its order was put away brings its cash, and an alarm that the shares are gone", async () => {
+  await withGateway(async (stage) => {
+    const { venue, gateway, account } = stage;
+    gateway.submit(intent(venue), venue.clock.now());
+    await settle();
+    venue.confirmAll();
+    await stage.pass(2_000);
+    const sale = resting(venue, { side: "sell", limit: 6_000 as Price });
+    gateway.submit(sale, venue.clock.now());
+    await settle();
+    gateway.submit({ type: "cancel", orderId: sale.orderId, bornAt: venue.clock.now() }, venue.clock.now());
+    await stage.pass(70_000);
+    gateway.submit(resting(venue), venue.clock.now());
+    await stage.pass(6_000);
+    assert.equal(gateway.wallet.life.past.orders, 2);
+    const placed = [...venue.orders.values()].find(({ side }) => side === "sell")!;
+    const trade = venue.match(placed, 4_000_000);
+    await stage.pass(1_000);
+    assert.deepEqual(codes(stage), ["POSITION_MISMATCH"]);
+    venue.move(trade.report.id, "confirmed");
+    await stage.pass(1_000);
+    const { final, provisional } = gateway.wallet.ledgers;
+    assert.equal(final.cash, venue.cash);
+    assert.equal(account.portfolio.cash, provisional.cash);
+    assert.equal(heldOf(final.tokens.get(UP)!), 6_000_000);
+    assert.equal(venue.shares.get(UP), 6_000_000);
+    assert.deepEqual(codes(stage), ["POSITION_MISMATCH"]);
+  });
 });
 
 Deno.test("an invariant that breaks while an answer is taken ends in cancel-all and a closed journal", async () => {
