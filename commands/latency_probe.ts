@@ -159,6 +159,13 @@ async function sendOrders(
   try {
     const instrument = chooseWindow(feeds.instruments, account.venue.clock.now());
     const orders = await measureOrders(ctx, account, instrument, samples);
+    const sent = orders.order.length;
+    if (ctx.signal.aborted && sent < samples) {
+      ctx.warn({
+        code: "STOPPED",
+        message: `Stopped after ${sent} of ${samples} orders: the figures are theirs.`,
+      });
+    }
     for (const name of ["order", "cancel", "sign", "journal"] as const) list.add(name, orders[name]);
     return orders;
   } catch (error) {
