@@ -108,6 +108,21 @@ export async function gatewayOf(
   }
 }
 
+/** `work`, or the signal's reason as soon as it comes; `work` is then left to itself. */
+async function orStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const stopped = Promise.withResolvers<never>();
+  const onAbort = () => stopped.reject(signal.reason);
+  work.catch(() => {});
+  stopped.promise.catch(() => {});
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([work, stopped.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
 /** A live session's own parts, from the opened wallet to the proof that nothing of ours is open. */
 export class LiveTrading {
   /** Why trading was stopped before its time, or null. */
@@ -161,7 +176,7 @@ export class LiveTrading {
     });
     leavesBehind(ctx, "trade", () => leftOf(gateway, trading?.ended ?? null));
     try {
-      const started = await gateway.start();
+      const started = await orStopped(ctx.signal, gateway.start());
       trading = new LiveTrading(ctx, account, gateway, started, watch);
       return trading;
     } catch (error) {

@@ -17,7 +17,7 @@ import { ForeignWatch } from "./foreign.ts";
 import { Keeper } from "./keeper.ts";
 import { Markets } from "./markets.ts";
 import { Links } from "./links.ts";
-import { openBooks, unsettledTrades } from "./opening.ts";
+import { incomplete, openBooks, unsettledTrades } from "./opening.ts";
 import { type Asset, Refresher } from "./refresher.ts";
 import { Resync } from "./resync.ts";
 import { type Refused, Sender } from "./sender.ts";
@@ -182,6 +182,8 @@ class LiveGateway implements Gateway {
     await this.links.open();
     const settledBefore = new Set(this.wallet.ledgers.winners.keys());
     const report = await openBooks(this.desk, this.latch, unknownBefore);
+    // Somebody has given up waiting: what was read since then is nobody's.
+    if (this.aborting !== null) throw incomplete("the start was given up");
     this.checks = new BalanceCheck(this.desk, settledBefore);
     this.nextBalance = now(this.desk) + this.desk.timing.balanceEveryMs;
     this.nextForget = now(this.desk) + this.desk.timing.forgetEveryMs;
