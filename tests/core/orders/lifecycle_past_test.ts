@@ -6,7 +6,7 @@ import { applyInput, newOrderLife } from "../../../core/orders/lifecycle.ts";
 import { DEFAULT_TIMING, matchedOf } from "../../../core/orders/lifecycle_ask.ts";
 import { compactSettled, knowsOrder, orderOf, tradeStateOf } from "../../../core/orders/lifecycle_past.ts";
 import type { LifeAction, LifeInput, OrderLife } from "../../../core/orders/lifecycle_types.ts";
-import { readLookup, readOrderEvent, readTrade } from "../../../core/orders/lifecycle_wire.ts";
+import { readOrderEvent, readTrade } from "../../../core/orders/lifecycle_wire.ts";
 import type { PastLimits } from "../../../core/orders/past.ts";
 import type { Ms, Usdc } from "../../../core/units.ts";
 import { COND, fates, play, T0, termsOf, UP } from "./lifecycle_model.ts";
@@ -169,7 +169,9 @@ const event = (hash: string, type: string, status: string, matched: string, offs
 
 Deno.test("what is settled is put away; what is open, unexplained, unconfirmed or of unknown amount stays", () => {
   const books = newBooks();
-  for (let i = 1; i <= 4; i++) tell(books, { type: "created", at: at(0), terms: termsOf(i) });
+  for (let i = 1; i <= 4; i++) {
+    tell(books, { type: "created", at: at(0), terms: termsOf(i, i === 4 ? { orderType: "FAK" } : {}) });
+  }
   const [done, pending, open, silent] = [1, 2, 3, 4].map((i) => termsOf(i).hash) as [
     string,
     string,
@@ -179,19 +181,11 @@ Deno.test("what is settled is put away; what is open, unexplained, unconfirmed o
   tell(books, { ...trade(done, "t1", "100", "CONFIRMED"), at: at(10) });
   tell(books, { ...trade(pending, "t2", "100", "MINED"), at: at(10) });
   tell(books, event(open, "PLACEMENT", "LIVE", "0"));
-  const refused = { kind: "refused" as const, reason: "order already matched" };
+  // Matched, and nobody has said how much.
+  const matched = { kind: "accepted" as const, status: "matched" as const, matched: null, tradeIds: [] };
   tell(books, { type: "sent", at: at(10), hash: silent });
-  tell(books, event(silent, "PLACEMENT", "LIVE", "0"));
-  tell(books, { type: "cancelAsked", at: at(30), hash: silent });
-  tell(books, { type: "cancelReply", at: at(40), hash: silent, outcome: refused });
-  tell(
-    books,
-    readLookup({ id: silent, status: "MATCHED", size_matched: "0", associate_trades: [] }, {
-      hash: silent,
-      askedAt: at(50),
-      at: at(60),
-    })!,
-  );
+  tell(books, { type: "submitReply", at: at(40), hash: silent, outcome: matched });
+  assert.equal(books.life.orders.get(silent)?.state, "filled");
   compact(books, at(60_000));
   assert.deepEqual([...books.life.orders.keys()], [pending, open, silent]);
   assert.deepEqual([...books.life.trades.keys()], ["t2"]);
@@ -269,6 +263,21 @@ Deno.test("an order's intent read a second time makes no second order", () => {
   compact(books, at(60_000));
   tell(books, { type: "created", at: at(0), terms: termsOf(1) });
   assert.equal(books.life.orders.size, 0);
+});
+
+Deno.test("trades of an order that is open are kept whole, however many others there are: none is counted twice", () => {
+  const books = newBooks({ matched: 4, unmatched: 2, trades: 4 });
+  const open = termsOf(1).hash;
+  tell(books, { type: "created", at: at(0), terms: termsOf(1) });
+  tell(books, trade(open, "open", "50", "CONFIRMED", 1));
+  for (let i = 10; i < 30; i++) {
+    tell(books, { type: "created", at: at(i), terms: termsOf(i) });
+    tell(books, trade(termsOf(i).hash, `t${i}`, "100", "CONFIRMED", i));
+    compact(books, at(60_000));
+  }
+  assert.deepEqual([...books.life.orders.keys()], [open]);
+  assert.deepEqual(tell(books, trade(open, "open", "50", "CONFIRMED", 1)), []);
+  assert.equal(books.life.orders.get(open)?.told, 50_000_000);
 });
 
 Deno.test("memory is bounded: the oldest is forgotten, and a trade that may have been counted is never counted again", () => {
