@@ -16,7 +16,7 @@ import { orderBody } from "../feeds/polymarket/signing/body.ts";
 import { exchangeOf } from "../feeds/polymarket/signing/contracts.ts";
 import { openCurve } from "../feeds/polymarket/signing/curve.ts";
 import { fastSigner } from "../feeds/polymarket/signing/fast_signer.ts";
-import { signLadder } from "../feeds/polymarket/signing/ladder.ts";
+import { Ladder } from "../feeds/polymarket/signing/ladder.ts";
 import { buildOrder, type OrderTerms, saltSource } from "../feeds/polymarket/signing/order.ts";
 import { signOrderReference } from "../feeds/polymarket/signing/reference.ts";
 import { officialSigner } from "../tests/feeds/signing/official_orders.ts";
@@ -111,7 +111,8 @@ function ladderTimes(): number[] {
   const times: number[] = [];
   for (let round = 0; round < 20; round++) {
     const timestampMs = ms(1_790_000_000_000 + round);
-    const ladder = signLadder({ signer, domain, tick, terms, prices, salt, timestampMs });
+    const ladder = new Ladder({ signer, salt, now: () => timestampMs });
+    for (const limit of prices) ladder.sign({ ...terms, limit }, tick, domain);
     for (const limit of prices) {
       const from = performance.now();
       const order = ladder.take({ ...terms, limit }, tick);

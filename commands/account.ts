@@ -29,6 +29,8 @@ export interface OpenAccountOptions extends Partial<AccountOptions> {
   /** Wall ms between uses of idle connections; null (default): never, for commands that end soon. */
   readonly keepAliveMs?: number | null;
   readonly onMode?: Parameters<typeof openOrderEntry>[0]["onMode"];
+  /** Connections kept open for orders; default three. */
+  readonly connections?: number;
   /** Calls end when the command is told to stop (default). Without it the caller still has orders to cancel then. */
   readonly closeOnAbort?: boolean;
 }
@@ -66,6 +68,7 @@ export async function openAccount(
       proxy: ctx.config.network.proxy,
       keepAliveMs: options.keepAliveMs ?? null,
       limits: SIGNER_TIERS[ctx.config.account.tier],
+      ...(options.connections === undefined ? {} : { connections: options.connections }),
       ...(options.onMode === undefined ? {} : { onMode: options.onMode }),
     });
     const polygon = polygonReads({ http, urls: polygonUrls(ctx, venue), signal: ctx.signal });

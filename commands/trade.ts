@@ -215,13 +215,10 @@ async function tradeWith(
   model: LoadedModel | null,
 ): Promise<CommandResult> {
   const config = await withExchangeModel(ctx.config, options.exchangeModel);
-  const settings = engineOptions(config, {
-    strategy: config.strategy.name,
-    seed: options.seed,
-    stops: true,
-    model,
-  });
-  if (options.live) return await tradeLive(ctx, options, { config, settings }, given);
+  const made = () =>
+    engineOptions(config, { strategy: config.strategy.name, seed: options.seed, stops: true, model });
+  const settings = made();
+  if (options.live) return await tradeLive(ctx, options, { config, settings, made }, given);
   const predicting = await withExchangeModel(config, options.predictWith);
   // The source is reached before anything is written, so that a wrong venue leaves no empty session behind.
   const source = options.tape === null
@@ -310,14 +307,23 @@ async function openSession(
 /** Idle connections for orders are used this often, so that the next order finds one open. Wall ms. */
 const KEEP_ALIVE_MS = 10_000;
 
+/** One for each order that a step can send at most, and one for what is read beside them: no order waits for another's answer. */
+const connectionsFor = (windows: number): number => Math.min(MAX_CONNECTIONS, windows + 1);
+const MAX_CONNECTIONS = 9;
+
 /** Armed, reconciled, then the same session as on paper with the venue behind the port. */
 async function tradeLive(
   ctx: CommandContext,
   options: TradeOptions,
-  { config, settings }: { readonly config: Config; readonly settings: EngineOptions },
+  { config, made, settings }: {
+    readonly config: Config;
+    readonly settings: EngineOptions;
+    /** Makes the same again, with a policy of its own. */
+    readonly made: () => EngineOptions;
+  },
   given: Record<string, unknown>,
 ): Promise<CommandResult> {
-  const live = await openLive(ctx, options, given);
+  const live = await openLive(ctx, options, given, made);
   // What is in the account comes with the gateway's first event.
   const engine = { ...settings, bankroll: 0 as Usdc };
   let failed: unknown = null;
@@ -363,6 +369,7 @@ async function openLive(
   ctx: CommandContext,
   options: TradeOptions,
   given: Record<string, unknown>,
+  made: () => EngineOptions,
 ): Promise<LiveTrading> {
   let live: LiveTrading | null = null;
   const account = await openAccount(ctx, {
@@ -371,11 +378,12 @@ async function openLive(
     // A stop cancels orders first.
     closeOnAbort: false,
     keepAliveMs: KEEP_ALIVE_MS,
+    connections: connectionsFor(ctx.config.assets.length * ctx.config.durations.length),
     openOrders: () => live === null ? 0 : openCount(live.gateway.wallet.life),
   });
   try {
     await arm(ctx, account, options.yes);
-    live = await LiveTrading.open(ctx, account);
+    live = await LiveTrading.open(ctx, account, made);
     return live;
   } catch (error) {
     await account.close();

@@ -22,7 +22,7 @@ import { computeFeatures, newFeatureVector } from "./features/vector.ts";
 import { MID_SAMPLE_MS, WindowState } from "./features/window_state.ts";
 import { compareDecimals } from "./market/exact.ts";
 import { type Asset, ASSETS, type Outcome } from "./market/instrument.ts";
-import { type Drafting, draftOrder } from "./orders/draft.ts";
+import { type Drafting, draftOrder, draftsAt } from "./orders/draft.ts";
 import { isOpen, newOrder, type Order } from "./orders/order.ts";
 import { Portfolio, type Position } from "./orders/portfolio.ts";
 import { ACTION_NAMES, HOLD, type MarketView, type Policy } from "./policy/policy.ts";
@@ -188,6 +188,19 @@ export class Engine {
     for (const window of this.windows.values()) {
       if (this.isRunning(window)) visit(this.fillView(window, this.asset(window.instrument.asset)), window);
     }
+  }
+
+  /**
+   * What a wish for either side, or the end of a position, would become in every running window now and `ticks` away from it;
+   * the ids are empty, and nothing is changed by it. For signing ahead.
+   */
+  preview(ticks: readonly number[]): SubmitIntent[] {
+    const drafting = { ...this.drafting, nextId: () => "" };
+    const drafts: SubmitIntent[] = [];
+    this.observe((view) => {
+      for (const ahead of ticks) drafts.push(...draftsAt(view, ahead, drafting));
+    });
+    return drafts;
   }
 
   private applyMarket(event: MarketEvent): void {

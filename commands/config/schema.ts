@@ -147,6 +147,10 @@ const latencySection = z.strictObject({
   /** A measured latency above this for `pauseAfterMs` sets the latch. */
   pauseMs: wholeMs(500),
   pauseAfterMs: wholeMs(5_000),
+  /** Live: the way of an order is rehearsed this often in idle moments, so that it is warm; 0: never. */
+  rehearseEveryMs: z.int().min(0).max(1_000).default(5),
+  /** Live: orders are signed ahead for the prices around the best ones. */
+  signAhead: z.boolean().default(true),
 });
 
 const doctorSection = z.strictObject({

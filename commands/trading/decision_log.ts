@@ -29,23 +29,42 @@ export function decisionLine(decision: Decision): string {
 
 export class DecisionLog {
   private current = FIRST_HASH;
+  private waiting: string[] = [];
   count = 0;
 
-  /** `write` gets each finished line before its order is sent; it may throw (disk full), which stops the order. */
+  /** `write` gets each finished line; it may throw (disk full). */
   constructor(private readonly write: (line: string) => void = () => {}) {}
 
   /** Hash of everything so far, lower-case hex. */
   get hash(): string {
+    this.flush();
     return this.current;
   }
 
-  /** Adds a decision and returns its canonical line. */
+  /** Adds a decision, chained and written, and returns its canonical line. */
   add(decision: Decision): string {
+    const line = this.note(decision);
+    this.flush();
+    return line;
+  }
+
+  /** As `add()`, chained and written by the next `flush()`: an order that the decision led to need not wait for that. */
+  note(decision: Decision): string {
     const line = decisionLine(decision);
-    const next = decisionHash(this.current, line);
-    this.write(`${decisionFileLine(line, next)}\n`);
-    this.current = next;
+    this.waiting.push(line);
     this.count++;
     return line;
+  }
+
+  /** Chains and writes what was noted. */
+  flush(): void {
+    if (this.waiting.length === 0) return;
+    const lines = this.waiting;
+    this.waiting = [];
+    for (const line of lines) {
+      const next = decisionHash(this.current, line);
+      this.write(`${decisionFileLine(line, next)}\n`);
+      this.current = next;
+    }
   }
 }

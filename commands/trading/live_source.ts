@@ -41,6 +41,8 @@ export interface RunHooks {
   readonly stopped?: () => Promise<void>;
   /** What the engine was just fed, after it decided; must be quick and must not throw. */
   readonly seen?: (events: readonly MarketEvent[]) => void;
+  /** The feeds are open; called once. */
+  readonly opened?: (feeds: Pick<LiveFeeds, "queue">) => void;
   /** More for the progress line. */
   readonly note?: () => string;
 }
@@ -125,6 +127,7 @@ async function runOn(
     },
   });
   watchOf(ctx)?.setFeeds(() => feeds.metrics());
+  hooks.opened?.(feeds);
   const series = run.assets.length * run.durations.length;
   const finished = (): boolean => {
     const now = clock.now();

@@ -3,6 +3,7 @@
  * the feeds and the report are the same.
  */
 import { join } from "node:path";
+import type { EngineOptions } from "../../core/engine.ts";
 import { InvariantError } from "../../core/errors.ts";
 import type { KillLimits } from "../../core/risk/kill_switch.ts";
 import { type Ms, ms, parseDecimal, type Usdc } from "../../core/units.ts";
@@ -17,8 +18,10 @@ import type {
 } from "../../feeds/gateway/types.ts";
 import { openJournal } from "../../feeds/journal/journal.ts";
 import type { ApiCredentials } from "../../feeds/polymarket/polybolt_session.ts";
+import { Secret } from "../../feeds/keys/secret.ts";
 import { openHeartbeat } from "../../feeds/polymarket/order_entry/heartbeat.ts";
 import { openSigner } from "../../feeds/polymarket/signing/account.ts";
+import { type Curve, openCurve } from "../../feeds/polymarket/signing/curve.ts";
 import { type FillRandom, saltSource } from "../../feeds/polymarket/signing/order.ts";
 import { openUserSession } from "../../feeds/polymarket/user_session.ts";
 import type { OpenAccount } from "../account.ts";
@@ -30,6 +33,8 @@ import { readRules } from "./doctor_record.ts";
 import type { LatencyMeter } from "./latency_meter.ts";
 import type { RunHooks } from "./live_source.ts";
 import { OldWindows } from "./old_windows.ts";
+import { Readiness } from "./readiness.ts";
+import { openRehearsal, type Rehearsal } from "./rehearsal.ts";
 import type { SessionRecorder } from "./recorder.ts";
 import { type Drift, driftText, VenueSentinel } from "./sentinel.ts";
 
@@ -48,6 +53,39 @@ export function killLimits({ kill }: Config): KillLimits {
 }
 
 const random: FillRandom = (into) => void crypto.getRandomValues(into);
+
+/** Pause between two looks at what may be signed ahead, when nothing is rehearsed. Wall ms. */
+const TURN_MS = 5;
+/** Passes of the rehearsal before the first frame: the compiler has done its work by then. */
+const FIRST_PASSES = 1_500;
+
+async function newCurve(): Promise<Curve> {
+  const seed = new Uint8Array(32);
+  random(seed);
+  return await openCurve(new Secret(seed));
+}
+
+/** The rehearsal of an account's orders, warm; null when it is not wanted. */
+async function rehearsalOf(
+  ctx: CommandContext,
+  { account, entry, venue }: OpenAccount,
+  of: { readonly engine: EngineOptions; readonly curve: Curve; readonly gateway: Gateway },
+): Promise<Rehearsal | null> {
+  const { assets, durations, latency } = ctx.config;
+  if (latency.rehearseEveryMs === 0) return null;
+  const rehearsal = await openRehearsal({
+    ...{ engine: of.engine, curve: of.curve, random },
+    windows: assets.length * durations.length,
+    signatureType: account.signatureType,
+    encode: (body) => {
+      of.gateway.refusal();
+      entry.rehearse?.(body);
+    },
+    monotonicUs: () => venue.clock.monotonicUs(),
+  });
+  await rehearsal.run(FIRST_PASSES);
+  return rehearsal;
+}
 
 /** Heartbeats are the round trips that happen also when nothing is traded. */
 const timedBeats = (
@@ -72,12 +110,17 @@ export async function gatewayOf(
     readonly latency: (latency: OrderLatency) => void;
     /** A heartbeat was answered after so many ms. */
     readonly trip?: (ms: number) => void;
+    /** Signs; opened here when absent. */
+    readonly curve?: Curve;
   },
 ): Promise<Gateway> {
   const { pair, secrets, entry, network } = account;
   const { clock, profile } = account.venue;
   if (pair === null) throw new InvariantError("live trading has its key");
-  const signer = await openSigner({ account: account.account, key: pair.key, random });
+  const signer = await openSigner({
+    ...{ account: account.account, key: pair.key, random },
+    ...(to.curve === undefined ? {} : { curve: to.curve }),
+  });
   const journal = openJournal({
     folder: join(ctx.dataDir, "journal"),
     wallet: account.account.funder,
@@ -133,6 +176,7 @@ export class LiveTrading {
   private closing: Promise<void> | null = null;
   /** Compares what is listed with what was accepted. */
   readonly sentinel: VenueSentinel;
+  private readiness: Readiness | null = null;
   private readonly oldWindows: OldWindows;
 
   private constructor(
@@ -141,6 +185,7 @@ export class LiveTrading {
     readonly gateway: Gateway,
     readonly started: StartReport,
     private readonly watch: KillWatch,
+    private readonly rehearsal: Rehearsal | null,
   ) {
     const { http, venue } = account;
     this.sentinel = new VenueSentinel({
@@ -156,8 +201,16 @@ export class LiveTrading {
     });
   }
 
-  /** Opens the gateway and makes journal and venue agree. On failure everything it opened is closed. */
-  static async open(ctx: CommandContext, account: OpenAccount): Promise<LiveTrading> {
+  /**
+   * Opens the gateway and makes journal and venue agree. On failure everything it opened is closed. `engine`: as the session's,
+   * with a policy of its own, for rehearsing.
+   */
+  static async open(
+    ctx: CommandContext,
+    account: OpenAccount,
+    engine: () => EngineOptions,
+  ): Promise<LiveTrading> {
+    const curve = await newCurve();
     const watch = new KillWatch(killLimits(ctx.config), account.entry);
     let trading: LiveTrading | null = null;
     const gateway = await gatewayOf(ctx, account, {
@@ -173,11 +226,13 @@ export class LiveTrading {
         if (ackUs !== null && writtenUs !== null) trading?.meter?.trip((ackUs - writtenUs) / 1000);
       },
       trip: (ms) => trading?.meter?.trip(ms),
+      curve,
     });
     leavesBehind(ctx, "trade", () => leftOf(gateway, trading?.ended ?? null));
     try {
       const started = await orStopped(ctx.signal, gateway.start());
-      trading = new LiveTrading(ctx, account, gateway, started, watch);
+      const rehearsal = await rehearsalOf(ctx, account, { engine: engine(), curve, gateway });
+      trading = new LiveTrading(ctx, account, gateway, started, watch, rehearsal);
       return trading;
     } catch (error) {
       await gateway.abort(error instanceof Error ? error.message : String(error));
@@ -210,12 +265,19 @@ export class LiveTrading {
     this.recorder = recorder;
     this.meter = meter;
     recorder.orderLog.measured = true;
+    const { rehearseEveryMs, signAhead } = this.ctx.config.latency;
+    const { gateway, rehearsal } = this;
+    if (rehearsal !== null || signAhead) {
+      const everyMs = rehearseEveryMs === 0 ? TURN_MS : rehearseEveryMs;
+      this.readiness = new Readiness({ engine: recorder.engine, gateway, rehearsal, signAhead, everyMs });
+    }
     this.pump();
   }
 
   get hooks(): RunHooks {
     return {
       judge: (events) => this.sentinel.judge(events),
+      opened: (feeds) => this.readiness?.start(() => feeds.queue().waiting === 0),
       tick: (now) => this.tick(now),
       latency: (now) => this.meter?.due(now) ?? null,
       stopped: async () => {
@@ -273,6 +335,8 @@ export class LiveTrading {
   }
 
   private async shutDown(failed: unknown): Promise<void> {
+    this.readiness?.close();
+    this.rehearsal?.close();
     // Orders must not wait for questions about windows that are over.
     const asked = this.oldWindows.close();
     try {

@@ -39,7 +39,7 @@ export interface RecorderOptions {
   /** The simulated exchange, or the gateway to the real one. */
   readonly exchange: ExchangePort;
   readonly monotonicUs: () => number;
-  /** Gets each decision's line before its order is sent. */
+  /** Gets each decision's line once the frame that led to it is through. */
   readonly writeDecision?: (line: string) => void;
   readonly onSettled?: (slug: string) => void;
   /** Gets everything that enters the engine and leaves it, in order. */
@@ -93,7 +93,7 @@ export class SessionRecorder {
       ...options.engine,
       ...(this.trace === null ? {} : { trace: this.trace }),
       onDecision: (decision) => {
-        const line = this.decisions.add(decision);
+        const line = this.decisions.note(decision);
         options.record?.decision(line);
         options.observer?.decision(decision);
       },
@@ -135,6 +135,7 @@ export class SessionRecorder {
       trace?.stepped();
     }
     if (events.length > 0) this.series.addEquity(this.lastEventMs, this.engine.equity());
+    this.decisions.flush();
     this.parity?.flush();
   }
 

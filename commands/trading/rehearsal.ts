@@ -202,10 +202,9 @@ class Episode {
 
   private bookFrame(): string {
     const size = 1_000 + this.passes % 50;
-    const rows = this.instruments.flatMap(({ downToken, upToken }) =>
-      [upToken, downToken].map((token) =>
-        `{"asset_id":"${token}","price":"0.48","size":"${size}","side":"BUY","hash":"","best_bid":"0.49","best_ask":"0.51"}`
-      )
+    const { downToken, upToken } = this.instruments[this.passes % this.instruments.length]!;
+    const rows = [upToken, downToken].map((token) =>
+      `{"asset_id":"${token}","price":"0.48","size":"${size}","side":"BUY","hash":"","best_bid":"0.49","best_ask":"0.51"}`
     );
     return `{"market":"0x01","price_changes":[${rows.join()}],"timestamp":"${this.now}","event_type":"price_change"}`;
   }

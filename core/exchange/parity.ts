@@ -116,6 +116,13 @@ export class ParityLedger {
         exchange.submit(intent, now);
         this.predict(intent, now);
       },
+      ...(exchange.submitAll === undefined ? {} : {
+        submitAll: (intents: readonly Intent[], now: Ms) => {
+          for (const intent of intents) this.enter(intent, now);
+          exchange.submitAll?.(intents, now);
+          for (const intent of intents) this.predict(intent, now);
+        },
+      }),
     };
   }
 

@@ -4,7 +4,7 @@ import type { Outcome } from "../market/instrument.ts";
 import { ceilToTick, floorTo, floorToTick, SIZE_STEP } from "../market/rounding.ts";
 import { type Action, CLOSE, type MarketView, WANT_DOWN, WANT_UP } from "../policy/policy.ts";
 import { type Sizing, stake } from "../policy/sizing.ts";
-import type { Ms, Price, Shares, Usdc } from "../units.ts";
+import { type Ms, type Price, PRICE_ONE, type Shares, type Usdc } from "../units.ts";
 
 /** What drafting needs of its engine. */
 export interface Drafting {
@@ -27,6 +27,31 @@ export function draftOrder(action: Action, view: MarketView, drafting: Drafting)
   }
   const wanted = action === WANT_UP ? 1 : action === WANT_DOWN ? -1 : 0;
   return action === CLOSE || wanted !== view.side ? draftSell(view, drafting) : null;
+}
+
+/** Orders that the wishes of a window would be if its best prices were `ticks` higher; none where there is no price. */
+export function draftsAt(view: MarketView, ticks: number, drafting: Drafting): SubmitIntent[] {
+  const by = ticks * view.instrument.tick;
+  const moved = (price: number) => price < 0 || price + by <= 0 || price + by >= PRICE_ONE ? -1 : price + by;
+  const there: MarketView = {
+    ...view,
+    ...{ upBid: moved(view.upBid), upAsk: moved(view.upAsk) },
+    ...{ downBid: moved(view.downBid), downAsk: moved(view.downAsk) },
+  };
+  const wishes: readonly Action[] = view.side === 0 ? [WANT_UP, WANT_DOWN] : [CLOSE];
+  return wishes.flatMap((wish) => {
+    const draft = draftOrder(wish, there, drafting);
+    const quoted = wish === WANT_UP
+      ? there.upAsk
+      : wish === WANT_DOWN
+      ? there.downAsk
+      : view.side > 0
+      ? there.upBid
+      : there.downBid;
+    const limit = draft?.limit ?? 0;
+    const amount = draft?.side === "buy" ? draft.spend : draft?.size ?? 0;
+    return draft === null || quoted < 0 || amount <= 0 || limit <= 0 || limit >= PRICE_ONE ? [] : [draft];
+  });
 }
 
 /** A market BUY of the stake. Without an ask or a fee schedule it spends nothing, and the gate says why it may not be sent. */

@@ -27,7 +27,7 @@ import {
   type GatewayOptions,
   type GatewayState,
   type GatewayStats,
-  type LadderPlan,
+  type LadderTerms,
   type StartReport,
   type StopReport,
 } from "./types.ts";
@@ -209,7 +209,7 @@ class LiveGateway implements Gateway {
 
   observe(event: MarketEvent): void {
     const token = this.desk.markets.observe(event);
-    if (token !== null) this.sender.dropLadders(token);
+    if (token !== null) this.sender.dropLadder(token);
     if (event.type === "resolved" && event.source === "venue") {
       this.keeper.resolved(event.conditionId, event.winner);
       noteOver(this.desk, event.conditionId);
@@ -272,8 +272,8 @@ class LiveGateway implements Gateway {
     }
   }
 
-  prepare(plan: LadderPlan): number {
-    return this.sender.prepare(plan);
+  prepare(wanted: readonly LadderTerms[], most: number): number {
+    return this.sender.prepare(wanted, most);
   }
 
   tick(): void {

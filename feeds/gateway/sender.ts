@@ -8,23 +8,23 @@ import type { Instrument } from "../../core/market/instrument.ts";
 import { isEnded } from "../../core/orders/lifecycle_table.ts";
 import { classifySubmit } from "../../core/orders/lifecycle_reply.ts";
 import type { OrderTerms } from "../../core/orders/lifecycle_types.ts";
+import { isValidPrice } from "../../core/market/rounding.ts";
 import { buyCost } from "../../core/orders/order.ts";
 import type { Ms } from "../../core/units.ts";
 import type { CallStamps, SubmitCall } from "../polymarket/order_entry/types.ts";
 import { orderBody } from "../polymarket/signing/body.ts";
 import { exchangeOf } from "../polymarket/signing/contracts.ts";
-import { type Ladder, signLadder } from "../polymarket/signing/ladder.ts";
+import { Ladder } from "../polymarket/signing/ladder.ts";
 import {
   buildOrder,
   type OrderTerms as SigningTerms,
   type SignedOrder,
 } from "../polymarket/signing/order.ts";
 import type { Desk } from "./desk.ts";
-import type { GatewayOptions, LadderPlan, OrderLatency } from "./types.ts";
+import type { GatewayOptions, LadderTerms, OrderLatency } from "./types.ts";
 
 /** The venue ends a GTD order this long before its signed expiration. */
 const GTD_MARGIN_S = 60;
-const MAX_LADDERS = 16;
 
 export interface Refused {
   readonly code: string;
@@ -68,9 +68,12 @@ export class Sender {
   presigned = 0;
   /** Replies that are awaited. */
   awaited = 0;
-  private readonly ladders = new Map<string, Ladder>();
+  private readonly ladder: Ladder;
 
-  constructor(private readonly desk: SenderDesk, private readonly hooks: SenderHooks) {}
+  constructor(private readonly desk: SenderDesk, private readonly hooks: SenderHooks) {
+    const { clock, salt, signer } = desk.options;
+    this.ladder = new Ladder({ signer, salt, now: () => clock.now() });
+  }
 
   /** Sends it, or says why not. After null its order's life goes on by itself. */
   send(intent: SubmitIntent): Refused | null {
@@ -99,7 +102,9 @@ export class Sender {
       return drafts.map((draft) => "prepared" in draft ? broken : draft);
     }
     const journalledUs = this.desk.options.clock.monotonicUs();
-    for (const draft of ready) this.release(draft, journalledUs);
+    // All bytes leave before anything is noted of the first.
+    const calls = ready.map((draft) => this.release(draft));
+    for (const [i, draft] of ready.entries()) this.follow(draft, calls[i]!, journalledUs);
     return drafts.map((draft) => "prepared" in draft ? null : draft);
   }
 
@@ -120,18 +125,24 @@ export class Sender {
     }
   }
 
-  /** Its row is on disk: now it may leave. */
-  private release({ intent, prepared, signedUs, takenAt, takenUs }: Draft, journalledUs: number): void {
+  /** Its row is on disk: now it may leave. A code when it does not. */
+  private release({ intent, prepared }: Draft): SubmitCall | string {
     const { options, keeper } = this.desk;
-    const { clock } = options;
-    const { hash } = prepared.signed;
-    keeper.translator.adoptOrder(intent.orderId, hash);
+    keeper.translator.adoptOrder(intent.orderId, prepared.signed.hash);
     // The disk may have taken long: a signal is judged where the bytes leave, not only where it came in.
-    if (clock.now() - intent.bornAt > intent.maxAge) {
-      return keeper.take({ type: "dropped", at: clock.now(), hash, code: "SIGNAL_STALE_AT_WIRE" });
+    if (options.clock.now() - intent.bornAt > intent.maxAge) return "SIGNAL_STALE_AT_WIRE";
+    return options.entry.submit(prepared.body, { postOnly: intent.postOnly });
+  }
+
+  /** Notes what became of it, and waits for its answer. */
+  private follow(draft: Draft, call: SubmitCall | string, journalledUs: number): void {
+    const { options: { clock }, keeper } = this.desk;
+    const { intent, prepared, signedUs, takenAt, takenUs } = draft;
+    const { hash } = prepared.signed;
+    if (typeof call === "string" || !call.sent) {
+      const code = typeof call === "string" ? call : call.code;
+      return keeper.take({ type: "dropped", at: clock.now(), hash, code });
     }
-    const call = options.entry.submit(prepared.body, { postOnly: intent.postOnly });
-    if (!call.sent) return keeper.take({ type: "dropped", at: clock.now(), hash, code: call.code });
     this.submitted++;
     if (prepared.presigned) this.presigned++;
     keeper.take({ type: "sent", at: clock.now(), hash });
@@ -140,31 +151,28 @@ export class Sender {
     void this.await(call.reply, prepared, { ...early, presigned: prepared.presigned });
   }
 
-  /** Signs a ladder; the older one of the same kind is dropped. Throws ORDER_INVALID, ORDER_VERSION_UNKNOWN. */
-  prepare(plan: LadderPlan): number {
+  /**
+   * Signs orders ahead, those that are not signed yet, `most` of them at a time; returns how many it signed. What could not be
+   * sent now (market or fee not known, price off the tick) is passed over.
+   */
+  prepare(wanted: readonly LadderTerms[], most: number): number {
     const { options, markets } = this.desk;
-    const instrument = markets.get(plan.conditionId);
-    if (instrument === undefined) return 0;
-    const { token, side, orderType, size, spend, prices } = plan;
-    const ladder = signLadder({
-      signer: options.signer,
-      domain: exchangeOf(instrument, options.chainId),
-      tick: instrument.tick,
-      terms: { token, side, orderType, size, spend },
-      prices,
-      salt: options.salt,
-      timestampMs: options.clock.now(),
-    });
-    const key = ladderKey(plan);
-    this.ladders.delete(key);
-    this.ladders.set(key, ladder);
-    if (this.ladders.size > MAX_LADDERS) this.ladders.delete(this.ladders.keys().next().value!);
-    return ladder.size;
+    let signed = 0;
+    for (const { conditionId, token, side, orderType, limit, size, spend } of wanted) {
+      if (signed >= most) break;
+      const instrument = markets.get(conditionId);
+      if (instrument === undefined || instrument.fee === null || instrument.version === "unknown") continue;
+      // Wished for before the tick changed.
+      if (!isValidPrice(limit, instrument.tick)) continue;
+      const terms: SigningTerms = { token, side, orderType, limit, size, spend };
+      if (this.ladder.sign(terms, instrument.tick, exchangeOf(instrument, options.chainId))) signed++;
+    }
+    return signed;
   }
 
   /** The tick changed: nothing signed for this token can be sent any more. */
-  dropLadders(token: string): void {
-    for (const key of this.ladders.keys()) if (key.startsWith(`${token}/`)) this.ladders.delete(key);
+  dropLadder(token: string): void {
+    this.ladder.drop(token);
   }
 
   private prepareOrder(intent: SubmitIntent, at: Ms): Prepared {
@@ -172,7 +180,7 @@ export class Sender {
     const instrument = this.marketOf(intent);
     const { token, outcome, side, orderType, postOnly, limit, size, spend, conditionId, orderId } = intent;
     const wanted: SigningTerms = { token, side, orderType, limit, size, spend };
-    const ready = this.ladders.get(ladderKey(intent))?.take(wanted, instrument.tick) ?? null;
+    const ready = this.ladder.take(wanted, instrument.tick);
     const signed = ready ?? options.signer.sign(
       buildOrder(wanted, instrument.tick, options.signer.account, { salt: options.salt(), timestampMs: at }),
       exchangeOf(instrument, options.chainId),
@@ -261,6 +269,3 @@ export class Sender {
     });
   }
 }
-
-const ladderKey = ({ token, side, orderType }: Pick<LadderPlan, "token" | "side" | "orderType">): string =>
-  `${token}/${side}/${orderType}`;

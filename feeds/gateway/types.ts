@@ -4,10 +4,10 @@
  * engine's words.
  */
 import type { AdoptedPosition, SubmitIntent } from "../../core/events.ts";
-import type { MarketVersion, Outcome, Side } from "../../core/market/instrument.ts";
+import type { MarketVersion, Outcome } from "../../core/market/instrument.ts";
 import type { LifeInput } from "../../core/orders/lifecycle_types.ts";
 import type { ExchangePort } from "../../core/session.ts";
-import type { Ms, Price, Shares, Usdc } from "../../core/units.ts";
+import type { Ms, Shares, Usdc } from "../../core/units.ts";
 import type { Clock } from "../clock.ts";
 import type { WalletState } from "../journal/state.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -190,16 +190,11 @@ export interface StopReport {
   readonly unknown: readonly string[];
 }
 
-/** Orders to sign before they are wanted, see `signLadder()`. */
-export interface LadderPlan {
-  readonly conditionId: string;
-  readonly token: string;
-  readonly side: Side;
-  readonly orderType: SubmitIntent["orderType"];
-  readonly size: Shares;
-  readonly spend: Usdc;
-  readonly prices: readonly Price[];
-}
+/** An order to sign before it is wanted. */
+export type LadderTerms = Pick<
+  SubmitIntent,
+  "conditionId" | "limit" | "orderType" | "side" | "size" | "spend" | "token"
+>;
 
 /** Counts since the start. */
 export interface GatewayStats {
@@ -227,10 +222,13 @@ export interface Gateway extends ExchangePort {
   start(): Promise<StartReport>;
   /** Time passes: questions are repeated, balances are checked, the latch is read. Also called by `observe()`. */
   tick(): void;
-  /** Signs orders ahead; an older ladder of the same token, side and type is dropped. Returns how many were signed. */
-  prepare(plan: LadderPlan): number;
   /** Cancels what of ours may rest in a window. */
   cancelWindow(conditionId: string): void;
+  /**
+   * Signs orders ahead, at most `most` now; what is signed already costs nothing. Returns how many were signed. Each serves one
+   * order of exactly its terms. Throws ORDER_INVALID for amounts that are none.
+   */
+  prepare(wanted: readonly LadderTerms[], most: number): number;
   /** Nothing new from now on; our orders are cancelled; the latch is set on disk. Resolves when it is. */
   trip(reason: Pick<LatchMark, "code" | "reason" | "who">): Promise<void>;
   /**

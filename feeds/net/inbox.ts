@@ -128,7 +128,6 @@ export class Inbox {
   private runNow(waiting: Waiting): void {
     const { job, receivedUs } = waiting;
     this.receivedUs = receivedUs;
-    this.arm();
     const started = this.waiting === 0 && !this.draining ? receivedUs : this.options.monotonicUs();
     if (job.book && !waiting.voids && this.isStale(waiting, started)) {
       if (job.changes === undefined) return this.shedOne(job);
@@ -137,10 +136,15 @@ export class Inbox {
       waiting.voids = true;
     }
     this.running = true;
-    if (waiting.voids) job.onVoid?.();
-    else job.run();
-    this.running = false;
-    this.spentUs += this.options.monotonicUs() - started;
+    try {
+      if (waiting.voids) job.onVoid?.();
+      else job.run();
+    } finally {
+      this.running = false;
+      this.spentUs += this.options.monotonicUs() - started;
+      // Last, because a timer costs 50 us that an order of this frame would wait for.
+      this.arm();
+    }
   }
 
   /** Too old, with too much behind it. The newest of a stream of whole books is never too old: there is no better one. */

@@ -19,6 +19,7 @@ import { openHeartbeat } from "../../feeds/polymarket/order_entry/heartbeat.ts";
 import { openOrderEntry } from "../../feeds/polymarket/order_entry/order_entry.ts";
 import type { OrderEntry } from "../../feeds/polymarket/order_entry/types.ts";
 import { accountOf, openSigner } from "../../feeds/polymarket/signing/account.ts";
+import type { Curve } from "../../feeds/polymarket/signing/curve.ts";
 import { type ApiSecrets, l2Signer } from "../../feeds/polymarket/signing/login.ts";
 import { type FillRandom, saltSource } from "../../feeds/polymarket/signing/order.ts";
 import { openUserSession } from "../../feeds/polymarket/user_session.ts";
@@ -56,6 +57,10 @@ export interface StackOptions {
   readonly onLatency?: (latency: OrderLatency) => void;
   readonly wrapEntry?: (entry: OrderEntry) => OrderEntry;
   readonly wrapJournal?: (journal: Journal) => void;
+  /** Connections kept open for orders. */
+  readonly connections?: number;
+  /** Signs; opened here when absent. */
+  readonly curve?: Curve;
 }
 
 export interface LiveStack {
@@ -101,7 +106,10 @@ export async function openLiveStack(options: StackOptions): Promise<LiveStack> {
   };
   const pair = parseKey(secret(key), "a drill's account");
   const account = accountOf({ key: pair.address, signatureType: String(signatureType) });
-  const signer = await openSigner({ account, key: pair.key, random: cryptoRandom });
+  const signer = await openSigner({
+    ...{ account, key: pair.key, random: cryptoRandom },
+    ...(options.curve === undefined ? {} : { curve: options.curve }),
+  });
   const network = openNetwork();
   let gateway: Gateway | null = null;
   const own = openOrderEntry({
@@ -114,6 +122,7 @@ export async function openLiveStack(options: StackOptions): Promise<LiveStack> {
     openOrders: () => gateway === null ? 0 : openCount(gateway.wallet.life),
     keepAliveMs: null,
     ...(options.tier === undefined ? {} : { limits: SIGNER_TIERS[options.tier] }),
+    ...(options.connections === undefined ? {} : { connections: options.connections }),
     ...(options.submitMs === undefined ? {} : { deadlines: { submitMs: options.submitMs } }),
   });
   const entry = options.wrapEntry?.(own) ?? own;

@@ -52,7 +52,7 @@ export interface ConnectionOptions {
 
 const READ_BYTES = 32_768;
 /** An order with its head takes 2 KB. */
-const WRITE_BYTES = 8192;
+export const WRITE_BYTES = 8192;
 
 const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).slice(0, 200);
 

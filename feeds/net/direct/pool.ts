@@ -4,9 +4,9 @@
  * write when their own machinery gets to it.
  */
 import { type BackoffLimits, backoffMs } from "../backoff.ts";
-import { type ByteStream, Connection, type ConnectionOptions, Pending } from "./connection.ts";
+import { type ByteStream, Connection, type ConnectionOptions, Pending, WRITE_BYTES } from "./connection.ts";
 import { dial, type Origin, originOf } from "./dial.ts";
-import { problemOf } from "./request_encoder.ts";
+import { encodeRequest, problemOf } from "./request_encoder.ts";
 import { DirectFailure, type DirectRequest, type Exchange, type Transport } from "./types.ts";
 
 export interface DirectPoolOptions {
@@ -64,6 +64,7 @@ class DirectPool implements Transport {
   private losses = 0;
   private refill: ReturnType<typeof setTimeout> | null = null;
   private closed = false;
+  private readonly scratch = new Uint8Array(WRITE_BYTES);
 
   constructor(private readonly options: DirectPoolOptions) {
     this.origin = originOf(options.base);
@@ -100,6 +101,12 @@ class DirectPool implements Transport {
       else connection.start(pending);
     }
     return pending;
+  }
+
+  rehearse(request: DirectRequest): void {
+    const { prefix } = this.origin;
+    const whole = prefix === "" ? request : { ...request, target: prefix + request.target };
+    if (problemOf(whole) === null) encodeRequest(this.ofConnection.fixed, whole, this.scratch);
   }
 
   async close(): Promise<void> {

@@ -52,6 +52,8 @@ export interface Exchange {
 export interface Transport {
   /** Writes before it returns where a connection is idle. Never throws. */
   send(request: DirectRequest): Exchange;
+  /** Does all that comes before the write, and writes nothing; so that it is warm when it is wanted. */
+  rehearse?(request: DirectRequest): void;
   /** Open connections that carry nothing now. */
   idle(): number;
   /** What a failure or an answer says of the proxy in between; null when nothing. */

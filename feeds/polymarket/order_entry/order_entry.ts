@@ -254,6 +254,10 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
       return gauge.mode();
     },
     submit: (body, { postOnly }) => submit(body, postOnly),
+    rehearse(body) {
+      gauge.mode();
+      wire.rehearse({ method: "POST", path: "/order", body, deadlineMs: submitMs });
+    },
     cancel(hashes) {
       warmth.used();
       return cancelHashes(cancels, hashes);

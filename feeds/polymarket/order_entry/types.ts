@@ -118,6 +118,8 @@ export interface OrderEntry {
    * between the caller's decision and the socket. `postOnly` orders pass the post-only mode.
    */
   submit(body: string, options: { readonly postOnly: boolean }): SubmitCall;
+  /** Does with an order's body all that `submit()` does before it writes; no byte leaves, no budget is used. */
+  rehearse?(body: string): void;
   /**
    * DELETE /order, or /orders in batches of at most 1000, all started before it returns. Every hash gets an outcome under
    * the text it was given with; no answer is `unknown`, and so is one that our budget kept back (`CANCEL_LIMITED`). Never

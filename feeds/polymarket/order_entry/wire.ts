@@ -57,6 +57,8 @@ export interface Wire {
    * request waits for a connection. The promise never rejects.
    */
   start(request: WireRequest): { readonly writtenUs: number | null; readonly end: Promise<WireEnd> };
+  /** Does with a request all that comes before its bytes are written, and writes nothing. */
+  rehearse(request: WireRequest): void;
   /** Ends everything under way as ABORTED; later requests end so at once. */
   close(): void;
 }
@@ -159,6 +161,7 @@ export function openWire(options: WireOptions): Wire {
       };
       return { writtenUs, end: finish(request, { startUs, exchange, why: () => why, done }) };
     },
+    rehearse: (request) => transport.rehearse?.(requestOf(options, request)),
     close() {
       closed = true;
       for (const stop of [...running]) stop();

@@ -1,6 +1,7 @@
 /**
- * Orders signed before they are wanted: one for each price of a ladder, so that sending costs a map look-up. Each may be
- * taken once. A ladder is of one token, side, type, amount and tick; asked for another tick or amount it drops all it has.
+ * Orders signed before they are wanted, one for each price that the next decision may name, so that sending costs a map
+ * look-up. Each may be taken once, for exactly the terms it was signed for. The venue does not look at an order's timestamp
+ * for freshness (protocol dossier, 2026-11-21); should it begin to, `maxAgeMs` bounds how old one can be.
  */
 import type { Ms, Price } from "../../../core/units.ts";
 import type { ExchangeDomain } from "./contracts.ts";
@@ -9,54 +10,81 @@ import { buildOrder, type OrderTerms, type SignedOrder } from "./order.ts";
 
 export interface LadderOptions {
   readonly signer: OrderSigner;
-  readonly domain: ExchangeDomain;
-  readonly tick: Price;
-  /** Everything but the price. */
-  readonly terms: Omit<OrderTerms, "limit">;
-  readonly prices: readonly Price[];
   readonly salt: () => number;
-  readonly timestampMs: Ms;
+  readonly now: () => Ms;
+  /** An older signature is not used. */
+  readonly maxAgeMs?: number;
+  /** Beyond it the longest signed goes first. */
+  readonly maxRungs?: number;
 }
 
-export interface Ladder {
-  /** Orders that are left. */
-  readonly size: number;
-  /**
-   * The order signed for these terms, which then is gone; null when there is none. Another tick, size or spend than the
-   * ladder was signed for drops the whole ladder: what was signed would be refused, or be of the wrong amount.
-   */
-  take(terms: OrderTerms, tick: Price): SignedOrder | null;
-  /** Forgets every order: nothing signed here can be sent any more. */
-  drop(): void;
+interface Rung {
+  readonly terms: OrderTerms;
+  readonly tick: Price;
+  readonly order: SignedOrder;
 }
 
-/** Most prices of one ladder: both sides of every cent. */
-export const MAX_RUNGS = 200;
+/** Both outcomes of eight windows, five prices each, twice over. */
+const MAX_RUNGS = 160;
+const MAX_AGE_MS = 60_000;
 
-/** Signs one order a price, at most MAX_RUNGS of them. Throws ORDER_INVALID for a price off the tick. */
-export function signLadder(options: LadderOptions): Ladder {
-  const { signer, domain, tick, terms } = options;
-  const orders = new Map<Price, SignedOrder>();
-  for (const limit of options.prices.slice(0, MAX_RUNGS)) {
-    const stamp = { salt: options.salt(), timestampMs: options.timestampMs };
-    orders.set(limit, signer.sign(buildOrder({ ...terms, limit }, tick, signer.account, stamp), domain));
+const nameOf = ({ token, side, orderType, limit }: OrderTerms): string =>
+  `${token}/${side}/${orderType}/${limit}`;
+
+export class Ladder {
+  private readonly rungs = new Map<string, Rung>();
+  private readonly maxAgeMs: number;
+  private readonly maxRungs: number;
+
+  constructor(private readonly options: LadderOptions) {
+    this.maxAgeMs = options.maxAgeMs ?? MAX_AGE_MS;
+    this.maxRungs = options.maxRungs ?? MAX_RUNGS;
   }
-  return {
-    get size() {
-      return orders.size;
-    },
-    take(wanted, wantedTick) {
-      const sameKind = wanted.token === terms.token && wanted.side === terms.side &&
-        wanted.orderType === terms.orderType && wanted.protectPrice === terms.protectPrice;
-      if (!sameKind) return null;
-      if (wantedTick !== tick || wanted.size !== terms.size || wanted.spend !== terms.spend) {
-        orders.clear();
-        return null;
-      }
-      const order = orders.get(wanted.limit) ?? null;
-      orders.delete(wanted.limit);
-      return order;
-    },
-    drop: () => orders.clear(),
-  };
+
+  /** Orders that are left. */
+  get size(): number {
+    return this.rungs.size;
+  }
+
+  /**
+   * Signs an order for these terms; false when there is a good one already. One of other amounts at the same price is
+   * replaced, and one is made anew after half of its time. Throws ORDER_INVALID for a price off the tick.
+   */
+  sign(terms: OrderTerms, tick: Price, domain: ExchangeDomain): boolean {
+    const { now, salt, signer } = this.options;
+    const name = nameOf(terms);
+    const known = this.rungs.get(name);
+    const at = now();
+    if (known !== undefined && fits(known, terms, tick) && ageOf(known, at) <= this.maxAgeMs / 2) {
+      return false;
+    }
+    const order = signer.sign(
+      buildOrder(terms, tick, signer.account, { salt: salt(), timestampMs: at }),
+      domain,
+    );
+    this.rungs.delete(name);
+    this.rungs.set(name, { terms: { ...terms }, tick, order });
+    if (this.rungs.size > this.maxRungs) this.rungs.delete(this.rungs.keys().next().value!);
+    return true;
+  }
+
+  /** The order signed for these terms, which then is gone; null when there is none. One that does not fit any more is dropped. */
+  take(terms: OrderTerms, tick: Price): SignedOrder | null {
+    const name = nameOf(terms);
+    const rung = this.rungs.get(name);
+    if (rung === undefined) return null;
+    this.rungs.delete(name);
+    return fits(rung, terms, tick) && ageOf(rung, this.options.now()) <= this.maxAgeMs ? rung.order : null;
+  }
+
+  /** Forgets the orders of a token: nothing signed for it can be sent any more. */
+  drop(token: string): void {
+    for (const [name, { terms }] of this.rungs) if (terms.token === token) this.rungs.delete(name);
+  }
 }
+
+const fits = (rung: Rung, terms: OrderTerms, tick: Price): boolean =>
+  rung.tick === tick && rung.terms.size === terms.size && rung.terms.spend === terms.spend &&
+  (rung.terms.protectPrice ?? false) === (terms.protectPrice ?? false);
+
+const ageOf = ({ order }: Rung, at: Ms): number => at - order.fields.timestamp;

@@ -356,18 +356,20 @@ Deno.test("orders signed ahead are used once, and never after the tick changed",
       size: 0 as Shares,
       spend: 5_000_000 as Usdc,
     } as const;
-    assert.equal(gateway.prepare({ ...plan, prices: [5_000 as Price, 5_100 as Price] }), 2);
+    const at = (limit: number) => ({ ...plan, limit: limit as Price });
+    assert.equal(gateway.prepare([at(5_000), at(5_100), at(5_200)], 2), 2);
+    assert.equal(gateway.prepare([at(5_000), at(5_100)], 9), 0, "signed already");
     for (let i = 0; i < 2; i++) {
       gateway.submit(intent(venue), venue.clock.now());
       await settle();
     }
     assert.equal(gateway.stats.presigned, 1);
-    gateway.prepare({ ...plan, prices: [5_000 as Price] });
-    const at = venue.clock.now();
+    gateway.prepare([at(5_000)], 1);
+    const now = venue.clock.now();
     gateway.observe({
       type: "tickSize",
-      tExchange: at,
-      tReceive: at,
+      tExchange: now,
+      tReceive: now,
       token: UP,
       oldTick: 100 as Price,
       newTick: 10 as Price,

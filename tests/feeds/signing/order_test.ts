@@ -8,7 +8,7 @@ import { secret } from "../../../feeds/keys/secret.ts";
 import { accountOf, openSigner } from "../../../feeds/polymarket/signing/account.ts";
 import { orderBody } from "../../../feeds/polymarket/signing/body.ts";
 import { type ExchangeDomain, exchangeOf } from "../../../feeds/polymarket/signing/contracts.ts";
-import { signLadder } from "../../../feeds/polymarket/signing/ladder.ts";
+import { Ladder } from "../../../feeds/polymarket/signing/ladder.ts";
 import { l2Signer } from "../../../feeds/polymarket/signing/login.ts";
 import {
   amountsOf,
@@ -197,57 +197,76 @@ Deno.test("a signer wants its own key and its own orders, and signs nothing once
   assert.throws(() => own.signDigest(new Uint8Array(32)), InvariantError);
 });
 
-const { limit: _, ...rung } = terms();
-const ladder = (prices: number[]) =>
-  signLadder({
-    signer,
-    domain,
-    tick: TICK,
-    terms: rung,
-    prices: prices as Price[],
-    salt: saltSource(random),
-    timestampMs: stamp.timestampMs,
-  });
+const SECOND = 1_000;
+
+function ladderAt(prices: readonly number[]) {
+  const time = { now: stamp.timestampMs };
+  const ladder = new Ladder({ signer, salt: saltSource(random), now: () => time.now, maxAgeMs: 60 * SECOND });
+  for (const limit of prices) assert.ok(ladder.sign(terms({ limit: limit as Price }), TICK, domain));
+  return { ladder, time };
+}
 
 Deno.test("a ladder gives each signed order once, under its price, valid and of its own id", () => {
-  const rungs = ladder([5500, 5600, 5700]);
+  const { ladder } = ladderAt([5500, 5600, 5700]);
   const ids = [5500, 5600, 5700].map((limit) => {
-    const order = rungs.take(terms({ limit: limit as Price }), TICK);
+    const order = ladder.take(terms({ limit: limit as Price }), TICK);
     assert.ok(order);
     assert.equal(order.fields.makerAmount, limit * 500);
     assert.equal(orderHash(order.fields, domain), order.hash);
-    assert.equal(rungs.take(terms({ limit: limit as Price }), TICK), null, "only once");
+    assert.equal(ladder.take(terms({ limit: limit as Price }), TICK), null, "only once");
     return order.hash;
   });
   assert.equal(new Set(ids).size, 3);
-  assert.equal(rungs.size, 0);
+  assert.equal(ladder.size, 0);
 });
 
-Deno.test("another tick, size or spend drops the whole ladder; another price, token or side takes nothing", () => {
-  for (const over of [{ size: 6_000_000 as Shares }, { spend: 1 as Usdc }]) {
-    const rungs = ladder([5500, 5600]);
-    assert.equal(rungs.take(terms(over), TICK), null);
-    assert.equal(rungs.size, 0);
-    assert.equal(rungs.take(terms(), TICK), null);
+Deno.test("other amounts or another tick drop the order signed for that price; another price, token or side takes nothing", () => {
+  for (const over of [{ size: 6_000_000 as Shares }, { spend: 1 as Usdc }, { protectPrice: true }]) {
+    const { ladder } = ladderAt([5500, 5600]);
+    assert.equal(ladder.take(terms(over), TICK), null);
+    assert.equal(ladder.size, 1);
+    assert.equal(ladder.take(terms(), TICK), null);
   }
-  const rungs = ladder([5500, 5600]);
-  for (
-    const over of [
-      { limit: 5800 as Price },
-      { token: "5" },
-      { side: "sell" as const },
-      { orderType: "GTD" as const },
-      { protectPrice: true },
-    ]
-  ) {
-    assert.equal(rungs.take(terms(over), TICK), null);
-    assert.equal(rungs.size, 2);
+  const { ladder } = ladderAt([5500, 5600]);
+  const others = [
+    { limit: 5800 as Price },
+    { token: "5" },
+    { side: "sell" as const },
+    { orderType: "GTD" as const },
+  ];
+  for (const over of others) {
+    assert.equal(ladder.take(terms(over), TICK), null);
+    assert.equal(ladder.size, 2);
   }
-  assert.equal(rungs.take(terms(), 10 as Price), null);
-  assert.equal(rungs.size, 0);
-  const dropped = ladder([5600]);
-  dropped.drop();
-  assert.equal(dropped.take(terms(), TICK), null);
+  assert.equal(ladder.take(terms(), 10 as Price), null);
+  ladder.drop(terms().token);
+  assert.equal(ladder.size, 0);
+});
+
+Deno.test("what is signed is not signed again until half of its time is over, and not used after it", () => {
+  const { ladder, time } = ladderAt([5500]);
+  const at = terms({ limit: 5500 as Price });
+  const pass = (seconds: number) => time.now = time.now + seconds * SECOND as typeof time.now;
+  pass(30);
+  assert.equal(ladder.sign(at, TICK, domain), false);
+  pass(1);
+  assert.equal(ladder.sign(at, TICK, domain), true);
+  pass(60);
+  assert.equal(ladder.take(at, TICK)?.fields.timestamp, time.now - 60 * SECOND);
+  assert.ok(ladder.sign(at, TICK, domain));
+  pass(61);
+  assert.equal(ladder.take(at, TICK), null);
+  assert.ok(ladder.sign(at, TICK, domain));
+  assert.equal(ladder.sign(terms({ limit: 5500 as Price, size: 7_000_000 as Shares }), TICK, domain), true);
+  assert.equal(ladder.size, 1, "one order a price");
+});
+
+Deno.test("a ladder holds so many orders, the longest signed goes first", () => {
+  const ladder = new Ladder({ signer, salt: saltSource(random), now: () => stamp.timestampMs, maxRungs: 2 });
+  for (const limit of [5500, 5600, 5700]) ladder.sign(terms({ limit: limit as Price }), TICK, domain);
+  assert.equal(ladder.size, 2);
+  assert.equal(ladder.take(terms({ limit: 5500 as Price }), TICK), null);
+  assert.ok(ladder.take(terms({ limit: 5700 as Price }), TICK));
 });
 
 Deno.test("an API secret that is no base64 is refused without being quoted; URL-safe text is accepted", () => {

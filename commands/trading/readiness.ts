@@ -1,0 +1,56 @@
+/**
+ * What is done between two frames so that the next order leaves sooner: the way of an order is rehearsed, and orders are signed
+ * for the prices that the next decision may name. Only in turns in which nothing else waits; nothing here can send anything.
+ */
+import type { Engine } from "../../core/engine.ts";
+import type { Gateway } from "../../feeds/gateway/types.ts";
+import type { Rehearsal } from "./rehearsal.ts";
+
+export interface ReadinessOptions {
+  readonly engine: Pick<Engine, "preview">;
+  readonly gateway: Pick<Gateway, "prepare" | "state">;
+  /** Null: nothing is rehearsed. */
+  readonly rehearsal: Pick<Rehearsal, "pass"> | null;
+  /** Orders are signed ahead. */
+  readonly signAhead: boolean;
+  /** Pause between two turns, wall ms. */
+  readonly everyMs: number;
+}
+
+/** Prices ahead of the best ones on either side, in ticks. */
+const TICKS_AHEAD = [0, 1, -1, 2, -2];
+/** The orders that may be wanted are looked up in every so manyeth turn. */
+const LOOK_EVERY = 4;
+/** Signed in one turn at most: a signature holds the loop up for a tenth of a millisecond. */
+const MOST_A_TURN = 2;
+
+export class Readiness {
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private turns = 0;
+  private wanted: ReturnType<Engine["preview"]> = [];
+  /** Orders signed ahead since the beginning. */
+  signed = 0;
+
+  constructor(private readonly options: ReadinessOptions) {}
+
+  /** Begins; `idle` says that no frame waits. */
+  start(idle: () => boolean): void {
+    this.timer ??= setInterval(() => {
+      if (idle()) this.turn();
+    }, this.options.everyMs);
+  }
+
+  /** One turn of it. */
+  turn(): void {
+    const { engine, gateway, rehearsal, signAhead } = this.options;
+    rehearsal?.pass();
+    if (!signAhead || gateway.state !== "running") return;
+    if (this.turns++ % LOOK_EVERY === 0) this.wanted = engine.preview(TICKS_AHEAD);
+    this.signed += gateway.prepare(this.wanted, MOST_A_TURN);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+}

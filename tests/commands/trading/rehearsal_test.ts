@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { openRehearsal, type RehearsalOptions } from "../../../commands/trading/rehearsal.ts";
+import { Readiness } from "../../../commands/trading/readiness.ts";
+import { engineOptions } from "../../../commands/trading/settings.ts";
+import { defaultConfig } from "../../../commands/config/schema.ts";
+import type { SubmitIntent } from "../../../core/events.ts";
+import { Secret } from "../../../feeds/keys/secret.ts";
+import { openCurve } from "../../../feeds/polymarket/signing/curve.ts";
+
+const curve = await openCurve(new Secret(new Uint8Array(32).fill(7)));
+const random: RehearsalOptions["random"] = (into) => void crypto.getRandomValues(into);
+
+async function rehearsed(passes: number, over: Partial<RehearsalOptions> = {}): Promise<string[]> {
+  const bodies: string[] = [];
+  let us = 0;
+  const rehearsal = await openRehearsal({
+    engine: engineOptions(defaultConfig(), { strategy: "fair-value", seed: 1, stops: true }),
+    ...{ windows: 4, signatureType: 0, random, curve },
+    encode: (body) => void bodies.push(body),
+    monotonicUs: () => us += 3,
+    ...over,
+  });
+  await rehearsal.run(passes);
+  assert.equal(rehearsal.orders, bodies.length);
+  rehearsal.close();
+  return bodies;
+}
+
+Deno.test("every pass of a rehearsal walks the whole way of an order, of one and of several at once", async () => {
+  const bodies = await rehearsed(100);
+  // The first pass only learns of the windows; from then on one order and two, in turn.
+  assert.ok(bodies.length > 140 && bodies.length <= 150, `${bodies.length} orders`);
+  const orders = bodies.map((body) => JSON.parse(body).order as Record<string, string>);
+  assert.equal(new Set(orders.map(({ signature }) => signature)).size, orders.length);
+  assert.equal(new Set(orders.map(({ tokenId }) => tokenId)).size, 2, "both sides");
+});
+
+Deno.test("each rehearsal signs with a key of its own, never with the account's", async () => {
+  const makers = new Set<string>();
+  for (let i = 0; i < 3; i++) {
+    for (const body of await rehearsed(10)) makers.add(JSON.parse(body).order.maker as string);
+  }
+  assert.equal(makers.size, 3);
+});
+
+Deno.test("deposit wallets rehearse their own kind of signature", async () => {
+  const [body] = await rehearsed(10, { signatureType: 3 });
+  const { signature, signatureType } = JSON.parse(body!).order as Record<string, string>;
+  assert.equal(signatureType, 3);
+  assert.ok(signature!.length > 500, "with the wrapper");
+});
+
+Deno.test("a rehearsal that goes on for hours begins anew and anew, and goes on", async () => {
+  // 200 s of its own time are an episode: 2,000 passes of 100 ms.
+  const bodies = await rehearsed(4_500);
+  assert.ok(bodies.length > 6_700 && bodies.length <= 6_750, `${bodies.length} orders`);
+});
+
+Deno.test("while nothing waits, the way is rehearsed and what may be wanted next is signed, a little in each turn", () => {
+  let passes = 0;
+  let looks = 0;
+  const asked: number[] = [];
+  const state = { now: "running" as const } as { now: "running" | "resyncing" };
+  const readiness = new Readiness({
+    engine: {
+      preview: () => {
+        looks++;
+        return [{ orderId: "" } as SubmitIntent];
+      },
+    },
+    gateway: {
+      get state() {
+        return state.now;
+      },
+      prepare: (wanted, most) => {
+        asked.push(wanted.length);
+        return most;
+      },
+    },
+    rehearsal: { pass: () => void passes++ },
+    ...{ signAhead: true, everyMs: 5 },
+  });
+  for (let i = 0; i < 8; i++) readiness.turn();
+  assert.deepEqual([passes, looks, asked.length, readiness.signed], [8, 2, 8, 16]);
+  state.now = "resyncing";
+  readiness.turn();
+  assert.deepEqual([passes, asked.length], [9, 8], "nothing is signed while nothing may be sent");
+});
