@@ -60,6 +60,8 @@ const wordsOf = (error: unknown) => (error instanceof Error ? error.message : St
 export class Connection {
   /** Resolves when the last read has ended. */
   readonly over: Promise<void>;
+  /** When it became idle, by `monotonicUs()`. */
+  idleSinceUs: number;
   private readonly buffer = new Uint8Array(WRITE_BYTES);
   private parser: ResponseParser | null = null;
   private running: Pending | null = null;
@@ -67,6 +69,7 @@ export class Connection {
   private closed = false;
 
   constructor(private readonly stream: ByteStream, private readonly options: ConnectionOptions) {
+    this.idleSinceUs = options.monotonicUs();
     this.over = this.read();
   }
 
@@ -142,8 +145,9 @@ export class Connection {
     this.running = null;
     pending?.done(step.answer);
     // An answer before the request was out: the rest of the request may still be expected.
-    if (step.reusable && !this.writing) this.options.onIdle(this);
-    else this.shut(true);
+    if (!step.reusable || this.writing) return this.shut(true);
+    this.idleSinceUs = this.options.monotonicUs();
+    this.options.onIdle(this);
   }
 
   private lose(kind: "lost" | "malformed" | "too-large", words: string, cause?: unknown): void {

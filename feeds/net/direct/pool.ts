@@ -52,7 +52,7 @@ export function openDirectPool(options: DirectPoolOptions): Transport {
 class DirectPool implements Transport {
   private readonly origin: Origin;
   private readonly ofConnection: ConnectionOptions;
-  /** The one used last is used next: the others are those that could be missed. */
+  /** The longest idle first. The one used last is used next: the others are those that could be missed. */
   private readonly free: Connection[] = [];
   private readonly open = new Set<Connection>();
   private readonly openings = new Map<AbortController, Promise<void>>();
@@ -85,18 +85,24 @@ class DirectPool implements Transport {
     };
   }
 
-  idle(): number {
-    return this.free.length;
+  idle(untilUs = Infinity): number {
+    return this.free.filter(({ idleSinceUs }) => idleSinceUs <= untilUs).length;
   }
 
-  send(request: DirectRequest): Exchange {
+  fill(): void {
+    if (this.closed) return;
+    this.wanted = this.options.connections;
+    this.onLoss();
+  }
+
+  send(request: DirectRequest, on?: "oldest"): Exchange {
     const { prefix } = this.origin;
     const whole = prefix === "" ? request : { ...request, target: prefix + request.target };
     const pending = new Pending(whole, this.giveUp);
     const problem = this.closed ? "the connections are closed" : problemOf(whole);
     if (problem !== null) pending.fail(new DirectFailure("unsent", problem));
     else {
-      const connection = this.free.pop();
+      const connection = on === "oldest" ? this.free.shift() : this.free.pop();
       if (connection === undefined) this.enqueue(pending);
       else connection.start(pending);
     }

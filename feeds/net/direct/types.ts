@@ -50,12 +50,17 @@ export interface Exchange {
 
 /** Whatever sends requests to one origin, each at most once. */
 export interface Transport {
-  /** Writes before it returns where a connection is idle. Never throws. */
-  send(request: DirectRequest): Exchange;
+  /**
+   * Writes before it returns where a connection is idle: on the one used last, or on the `oldest`, which keeps it alive.
+   * Never throws.
+   */
+  send(request: DirectRequest, on?: "oldest"): Exchange;
   /** Does all that comes before the write, and writes nothing; so that it is warm when it is wanted. */
   rehearse?(request: DirectRequest): void;
-  /** Open connections that carry nothing now. */
-  idle(): number;
+  /** Open connections that carry nothing now, and have not since `untilUs`; absent where they are not ours to know. */
+  idle?(untilUs?: number): number;
+  /** Opens what is missing of the wanted connections, in the background. */
+  fill?(): void;
   /** What a failure or an answer says of the proxy in between; null when nothing. */
   fault?(failure: unknown): string | null;
   /** Ends everything under way; what is sent later fails. Resolves when the sockets are closed. */

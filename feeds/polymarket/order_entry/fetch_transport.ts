@@ -72,7 +72,6 @@ export function fetchTransport(options: FetchTransportOptions): Transport {
       const answer = finish(request, sent).finally(() => running.delete(abort));
       return { writtenUs, answer, cancel: () => abort.abort() };
     },
-    idle: () => 0,
     ...(network.fault === undefined ? {} : { fault: network.fault }),
     close() {
       closed = true;

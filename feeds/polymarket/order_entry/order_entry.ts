@@ -31,7 +31,7 @@ import {
   valueOf,
 } from "./reads.ts";
 import type { HeartbeatAnswer, OrderEntry, SubmitCall, VenueModeState } from "./types.ts";
-import { bodyOf, openWire, replyOf, type Wire } from "./wire.ts";
+import { bodyOf, openWire, replyOf, type Wire, type WireEnd } from "./wire.ts";
 
 export interface OrderEntryOptions {
   readonly profile: Pick<VenueProfile, "clob">;
@@ -164,29 +164,50 @@ interface Warmth {
   stop(): void;
 }
 
-/** As many requests at once as connections are wanted, or more of them idle: each opens its own or keeps one alive. */
+/** Opens connections and keeps them open by asking for the venue's time. */
 function keepWarm(wire: Wire, transport: Transport, options: OrderEntryOptions): Warmth {
-  const { clock } = options;
+  const { clock, log } = options;
   const everyMs = options.keepAliveMs === undefined ? DEFAULT_KEEP_ALIVE_MS : options.keepAliveMs;
   const connections = options.connections ?? DEFAULT_CONNECTIONS;
   const deadlineMs = options.deadlines?.readMs ?? 5000;
+  const time = { method: "GET", path: "/time", signed: false, deadlineMs } as const;
+  const answered = (end: WireEnd) => end.ok && end.status === 200;
   let usedUs = clock.monotonicUs();
+  let stopped = false;
+  let busy = false;
+  // As many requests at once as connections are wanted: each opens its own.
   const warm = async () => {
     usedUs = clock.monotonicUs();
-    const requests = Array.from(
-      { length: Math.max(connections, transport.idle()) },
-      () => wire.start({ method: "GET", path: "/time", signed: false, deadlineMs }).end,
-    );
-    const ends = await Promise.all(requests);
-    return ends.filter((end) => end.ok && end.status === 200).length;
+    const count = Math.max(connections, transport.idle?.() ?? 0);
+    const ends = await Promise.all(Array.from({ length: count }, () => wire.start(time).end));
+    return ends.filter(answered).length;
   };
-  const timer = everyMs === null ? undefined : setInterval(() => {
-    if ((clock.monotonicUs() - usedUs) / 1000 < everyMs / 2) return;
-    warm().then((answered) => {
-      if (answered < connections) options.log.debug("idle connections lost", { answered, connections });
-    });
+  /** One after the other, so that an order always finds the rest of them idle. */
+  const refresh = async (untilUs: number) => {
+    let lost = 0;
+    for (let left = transport.idle?.(untilUs) ?? 0; left > 0 && !stopped; left--) {
+      if (!answered(await wire.start({ ...time, on: "oldest" }).end)) lost++;
+    }
+    return lost;
+  };
+  const keep = async (idleMs: number) => {
+    const untilUs = clock.monotonicUs() - idleMs * 1000;
+    if (transport.idle === undefined) return usedUs > untilUs ? 0 : connections - await warm();
+    transport.fill?.();
+    return await refresh(untilUs);
+  };
+  const timer = everyMs === null ? undefined : setInterval(async () => {
+    if (busy) return;
+    busy = true;
+    const lost = await keep(everyMs / 2);
+    busy = false;
+    if (lost > 0 && !stopped) log.debug("idle connections lost", { lost, connections });
   }, everyMs);
-  return { warm, used: () => void (usedUs = clock.monotonicUs()), stop: () => clearInterval(timer) };
+  const stop = () => {
+    stopped = true;
+    clearInterval(timer);
+  };
+  return { warm, used: () => void (usedUs = clock.monotonicUs()), stop };
 }
 
 const HEADERS = { accept: "application/json", "user-agent": USER_AGENT };

@@ -22,6 +22,8 @@ export interface WireRequest {
   readonly deadlineMs: number;
   /** False for the public routes. */
   readonly signed?: boolean;
+  /** Takes the connection that was idle longest, to keep it alive; default: the one used last. */
+  readonly on?: "oldest";
 }
 
 /** How a request ended. */
@@ -143,7 +145,7 @@ export function openWire(options: WireOptions): Wire {
   return {
     start(request) {
       const startUs = clock.monotonicUs();
-      const exchange = transport.send(requestOf(options, request));
+      const exchange = transport.send(requestOf(options, request), request.on);
       // All that follows is time that an order would wait for.
       const { writtenUs } = exchange;
       let why: Ended = null;

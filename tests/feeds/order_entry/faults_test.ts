@@ -290,6 +290,20 @@ Deno.test("idle connections are kept alive without being asked", async () => {
   );
 });
 
+Deno.test("keeping alive takes one connection at a time: an order finds the others idle", async () => {
+  const asked = Promise.withResolvers<void>();
+  const decide = (line: string): Act => {
+    if (line !== "GET /time") return TAKEN;
+    asked.resolve();
+    return "hang";
+  };
+  await withScript(decide, async ({ entry, script }) => {
+    await asked.promise;
+    assert.equal((await submit(entry)).outcome.kind, "accepted");
+    assert.deepEqual([script.seen, script.connections()], [["GET /time", "POST /order"], 3]);
+  }, { keepAliveMs: 20 });
+});
+
 Deno.test("close() ends what is under way, and what comes later is not sent", async () => {
   await withScript(() => "hang", async ({ entry, script }) => {
     const call = entry.submit("{}", { postOnly: false });

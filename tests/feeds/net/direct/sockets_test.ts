@@ -87,7 +87,7 @@ for (const tls of [null, TLS]) {
       async (pool, script) => {
         await pool.send(get("/a")).answer;
         script.drop();
-        await until(() => script.connections() === 2 && pool.idle() === 1);
+        await until(() => script.connections() === 2 && pool.idle!() === 1);
         const exchange = pool.send(post("order"));
         assert.notEqual(exchange.writtenUs, null);
         assert.equal(await textOf(exchange), "1");
@@ -201,7 +201,7 @@ Deno.test("a server of Deno's own, its chunks and its keep-alive are understood"
     assert.deepEqual([json.status, json.text, json.headers.get("retry-after")], [200, '{"a":"ä"}', "3"]);
     const none = await pool.send({ ...get("/y"), method: "DELETE" }).answer;
     assert.deepEqual([none.status, none.text], [204, ""]);
-    assert.equal(pool.idle(), 1);
+    assert.equal(pool.idle!(), 1);
   }
   await pool.close();
   await server.shutdown();
