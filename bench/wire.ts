@@ -6,11 +6,13 @@
  * Cases: 1, 4 and 8 markets, idle and under a burst of 20,000 frames a second from a third process (`wire_flood.ts`), each in a
  * fresh process, so that what one compiled does not help the next.
  *
- * Run: deno task bench:wire [--markets 1|4|8] [--burst RATE|0] [--deltas SHARE] [--seconds 30] [--apart] [--json] [--html FILE]
+ * Run: deno task bench:wire [--markets 1|4|8] [--burst RATE|0] [--deltas SHARE] [--seconds 30] [--apart] [--v8 FLAGS] [--json]
+ *   [--html FILE]
  *
  * - `--burst 0` leaves the bursts out; `--burst RATE` measures at that rate and nothing idle.
  * - `--deltas`: share of the burst that changes books (default 0.25); the rest are whole books, which newer ones replace.
  * - `--apart` writes and syncs each order's row by itself, as it was before the rows of one step shared a sync.
+ * - `--v8` gives the engine's process flags of V8 (for example --min-semi-space-size=64,--max-semi-space-size=64).
  * - `--html` writes the same figures with a picture, in one file.
  *
  * Exit 1 when a target is missed; which is said.
@@ -52,9 +54,17 @@ function numberOf(flag: string, fallback: number, from: number, to: number): num
 }
 
 /** A program of ours that answers each line on its stdin with a line of JSON. */
-function start(file: string, args: readonly string[]) {
+function start(file: string, args: readonly string[], v8Flags: string | null = null) {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", "--no-check", new URL(file, import.meta.url).pathname, ...args],
+    args: [
+      "run",
+      "-q",
+      "-A",
+      "--no-check",
+      ...(v8Flags === null ? [] : [`--v8-flags=${v8Flags}`]),
+      new URL(file, import.meta.url).pathname,
+      ...args,
+    ],
     stdin: "piped",
     stdout: "piped",
   }).spawn();
@@ -95,6 +105,7 @@ const deltas = numberOf("--deltas", 0.25, 0, 1);
 const apart = Deno.args.includes("--apart");
 const asJson = Deno.args.includes("--json");
 const pagePath = valueOf("--html");
+const v8Flags = valueOf("--v8");
 
 const venue = start("./wire_venue.ts", []);
 const { port, aheadMs } = await venue.line() as { readonly port: number; readonly aheadMs: number };
@@ -139,7 +150,7 @@ async function measure(markets: Markets, burst: number): Promise<CaseFigures> {
     ...["--port", port, "--flood", floodPort, "--ahead", aheadMs, "--markets", markets].map(String),
     ...["--warm-up", WARM_UP_S, "--seconds", seconds].map(String),
     ...(apart ? ["--apart"] : []),
-  ]);
+  ], v8Flags);
   try {
     await engine.line();
     const answered = engine.line();
@@ -177,7 +188,7 @@ await venue.end();
 const misses = cases.flatMap(missesOf);
 const notes = notesOf(cases);
 const machine = `load ${loadBefore} before, ${load()} after, ${navigator.hardwareConcurrency} cores`;
-const data = { seconds, deltas, apart, machine, targets: TARGETS, misses, notes, cases };
+const data = { seconds, deltas, apart, v8Flags, machine, targets: TARGETS, misses, notes, cases };
 if (pagePath !== null) await Deno.writeTextFile(pagePath, wirePage(data));
 if (asJson) {
   console.log(
@@ -195,7 +206,9 @@ if (asJson) {
       }),
     );
   [summaryGrid(cases), stageGrid(cases), runtimeGrid(cases)].forEach(show);
-  console.log(`${machine}${apart ? "; each row synced by itself" : ""}`);
+  console.log(
+    `${machine}${apart ? "; each row synced by itself" : ""}${v8Flags === null ? "" : `; ${v8Flags}`}`,
+  );
   for (const note of notes) console.log(note);
   for (const miss of misses) console.log(`MISSED ${miss}`);
   if (misses.length === 0) console.log("all targets are met");

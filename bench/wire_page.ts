@@ -22,6 +22,8 @@ export interface WirePage {
   /** Share of a burst that changes books. */
   readonly deltas: number;
   readonly apart: boolean;
+  /** Flags of V8 for the engine's process; null: none. */
+  readonly v8Flags: string | null;
   /** Load and cores, as text. */
   readonly machine: string;
   readonly misses: readonly string[];
@@ -113,7 +115,7 @@ const gridTable = ({ head, rows }: Grid): Html =>
 
 /** The whole document as text. */
 export function wirePage(data: WirePage): string {
-  const { apart, cases, deltas, machine, misses, notes, seconds } = data;
+  const { apart, cases, deltas, machine, misses, notes, seconds, v8Flags } = data;
   const quick = STAGE_NAMES.filter((stage) => stage !== SYNC);
   const worst = (values: readonly number[]): string =>
     values.length === 0 ? "-" : count(Math.max(...values.map((value) => value || 0)));
@@ -164,7 +166,11 @@ export function wirePage(data: WirePage): string {
       { id: "cases", title: "Cases", content: gridTable(summaryGrid(cases)) },
       { id: "stages", title: "Stages", content: gridTable(stageGrid(cases)) },
       { id: "process", title: "The process itself", content: gridTable(runtimeGrid(cases)) },
-      { id: "notes", title: "Notes", content: bullets([machine, ...notes]) },
+      {
+        id: "notes",
+        title: "Notes",
+        content: bullets([machine, ...(v8Flags === null ? [] : [`V8: ${v8Flags}`]), ...notes]),
+      },
     ],
     charts: {},
     version: VERSION,

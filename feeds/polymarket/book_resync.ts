@@ -21,6 +21,8 @@ export interface ResyncOptions {
 }
 
 const PAUSE_MS = 500;
+/** After an answer that changes have overtaken: the next one has a fair chance, and nobody trades on the book meanwhile. */
+const OVERTAKEN_PAUSE_MS = 150;
 const MAX_PAUSE_MS = 5000;
 /** Every token that a socket may have. */
 const MAX_PENDING = 200;
@@ -89,7 +91,8 @@ export class BookResync {
   private async run(token: string, wait: Wait): Promise<void> {
     const { clob, clock, http, log, offer, signal } = this.options;
     for (let attempt = 0; !wait.done && !signal.aborted; attempt++) {
-      const pauseMs = ms(Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** Math.min(attempt, 10)));
+      const pauseAfter = (firstMs: number) =>
+        ms(Math.min(MAX_PAUSE_MS, firstMs * 2 ** Math.min(attempt, 10)));
       const { losses } = wait;
       const holds = (book: BookEvent) =>
         !wait.done && wait.losses === losses && book.tExchange >= wait.newestMs;
@@ -100,13 +103,13 @@ export class BookResync {
           const here = { ...book, tReceive: ms(clock.now()) };
           if (await offer(here, () => holds(book) && (wait.done = true))) return;
         }
-        await clock.sleep(pauseMs, signal);
+        await clock.sleep(pauseAfter(book === null ? PAUSE_MS : OVERTAKEN_PAUSE_MS), signal);
       } catch (error) {
         if (signal.aborted) return;
         const message = error instanceof Error ? error.message : String(error);
         // Said once: what goes on for long is told by the book that stays untrusted.
         log[attempt === 0 ? "warn" : "debug"]("cannot read a book again", { token, message });
-        await clock.sleep(pauseMs, signal).catch(() => {});
+        await clock.sleep(pauseAfter(PAUSE_MS), signal).catch(() => {});
       }
     }
   }
