@@ -77,6 +77,10 @@ export function applyLedger(state: WalletState, input: LedgerInput): boolean {
   }
 }
 
+/** Between this row and an order's or a cancel's bytes nothing may take time. */
+const isHurried = ({ type }: LifeInput): boolean =>
+  type === "created" || type === "sent" || type === "cancelAsked";
+
 /**
  * Puts away what has been settled for a while, so that memory is what is alive and a record of fixed size. Judged by the
  * times of rows alone, before each is applied: whoever reads the journal again does the same at the same row.
@@ -112,7 +116,7 @@ export function rebuildState(rows: Iterable<JournalRow>, compaction?: Compaction
       });
     }
     if (meaning.of === "nothing") continue;
-    compactWhenDue(state, t as Ms);
+    if (meaning.of === "ledger" || !isHurried(meaning.input)) compactWhenDue(state, t as Ms);
     if (meaning.of === "life") applyLife(state, meaning.input);
     else applyLedger(state, meaning.input);
   }
@@ -139,7 +143,7 @@ export function resumeState(journal: Journal, at: Ms, compaction?: Compaction): 
     const kind = kindOfInput(input);
     if (kind !== null) {
       journal.append(kind, input, input.at);
-      compactWhenDue(state, input.at);
+      if (!isHurried(input)) compactWhenDue(state, input.at);
     }
     return applyLife(state, input);
   };
