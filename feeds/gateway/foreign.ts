@@ -4,6 +4,7 @@
  */
 import { OperationError } from "../../core/errors.ts";
 import { heldOf } from "../../core/orders/ledger.ts";
+import { knowsOrder } from "../../core/orders/lifecycle_past.ts";
 import { hashOf } from "../../core/orders/lifecycle_reply.ts";
 import { stageOf } from "../../core/orders/lifecycle_table.ts";
 import type { TradeReport, TradeState } from "../../core/orders/lifecycle_types.ts";
@@ -167,9 +168,9 @@ export class ForeignWatch {
     this.reads++;
     try {
       const { rows } = await desk.options.entry.openOrders();
-      const { orders } = desk.keeper.wallet.life;
+      const { life } = desk.keeper.wallet;
       if (this.phase !== "watching") return;
-      desk.keeper.setForeignOrders(rows.filter(({ hash }) => !orders.has(hashOf(hash))));
+      desk.keeper.setForeignOrders(rows.filter(({ hash }) => !knowsOrder(life, hashOf(hash))));
       this.ordersLast = Math.min(this.ordersLast, last);
     } catch (error) {
       this.ordersDue = at;
