@@ -118,7 +118,7 @@ async function measure(spec: NetworkSpec): Promise<Figures[]> {
       }
       : () => {
         tick();
-        policy.decideAll(views, batch, actions);
+        policy.batch.decide(views, batch, actions);
       };
     const input = Float32Array.from({ length: batch * inputs }, () => 2 * random() - 1);
     const x = new ort.Tensor("float32", input, [batch, inputs]);

@@ -17,20 +17,27 @@ import type {
   SubmitIntent,
 } from "./events.ts";
 import { AssetState } from "./features/asset_state.ts";
-import { fairForWindow, learnStrikeBasis } from "./features/fair.ts";
-import { computeFeatures, newFeatureVector } from "./features/vector.ts";
+import { learnStrikeBasis } from "./features/fair.ts";
 import { MID_SAMPLE_MS, WindowState } from "./features/window_state.ts";
 import { compareDecimals } from "./market/exact.ts";
 import { type Asset, ASSETS, type Outcome } from "./market/instrument.ts";
 import { type Drafting, draftOrder, draftsAt } from "./orders/draft.ts";
 import { isOpen, newOrder, type Order } from "./orders/order.ts";
-import { Portfolio, type Position } from "./orders/portfolio.ts";
-import { ACTION_NAMES, HOLD, type MarketView, type Policy } from "./policy/policy.ts";
+import { Portfolio } from "./orders/portfolio.ts";
+import {
+  type Action,
+  ACTION_NAMES,
+  decideTogether,
+  HOLD,
+  type MarketView,
+  type Policy,
+} from "./policy/policy.ts";
+import { Views } from "./policy/views.ts";
 import { checkSizing, type Sizing } from "./policy/sizing.ts";
 import { equityOf, exposureOf } from "./risk/exposure.ts";
 import { checkSubmit, type Latch, type Refusal, type RiskLimits } from "./risk/gate.ts";
 import { aggressiveness, latencyAt, newLatencyState, noteLatency } from "./risk/latency.ts";
-import { type Ms, type Price, type Shares, type Usdc } from "./units.ts";
+import type { Ms, Shares, Usdc } from "./units.ts";
 
 /** Ticks a taker order may pay beyond the best price it saw. */
 const DEFAULT_SLIPPAGE_TICKS = 1;
@@ -40,8 +47,6 @@ const FORGET_AFTER_MS = 60_000;
 const ABANDON_AFTER_MS = 3_600_000;
 /** What a `twap60` print averages; a rule with another length is not decided by it. */
 const TWAP_PRINT_SECONDS = 60;
-/** Velocity looks back five half-second samples, the newest being the current one. */
-const VELOCITY_TICKS = 5;
 
 /** One wish of the policy: what became of it. Holds are only counted. */
 export interface Decision {
@@ -113,9 +118,10 @@ export class Engine {
 
   private readonly tokens = new Map<string, TokenRef>();
   private readonly decideEveryMs: number;
-  private readonly vector = newFeatureVector();
-  private readonly positionInput = { side: 0, pnlUsdc: 0 };
-  private readonly view: MarketView;
+  private readonly views: Views;
+  /** Windows that are decided upon in this step, and what the policy says of each. */
+  private readonly due: WindowState[] = [];
+  private actions = new Int32Array(8);
   private readonly drafting: Drafting;
   private readonly credit: Usdc;
   private readonly latency = newLatencyState();
@@ -131,7 +137,7 @@ export class Engine {
     this.portfolio = new Portfolio((options.bankroll + this.credit) as Usdc);
     this.peakEquity = options.bankroll;
     this.decideEveryMs = options.decideEveryMs ?? options.policy.decideEveryMs;
-    this.view = { features: this.vector, probabilityUp: NaN } as MarketView;
+    this.views = new Views(this.portfolio);
     const slippageTicks = options.slippageTicks ?? DEFAULT_SLIPPAGE_TICKS;
     this.drafting = {
       sizing: options.sizing,
@@ -186,7 +192,8 @@ export class Engine {
    */
   observe(visit: (view: MarketView, window: WindowState) => void): void {
     for (const window of this.windows.values()) {
-      if (this.isRunning(window)) visit(this.fillView(window, this.asset(window.instrument.asset)), window);
+      if (!this.isRunning(window)) continue;
+      visit(this.views.fill(0, window, this.asset(window.instrument.asset), this.now), window);
     }
   }
 
@@ -404,6 +411,7 @@ export class Engine {
   private decideAll(): readonly Intent[] {
     let intents: Intent[] | null = null;
     this.updateStops();
+    this.due.length = 0;
     for (const window of this.windows.values()) {
       const { endMs } = window.instrument;
       if (this.now >= endMs + FORGET_AFTER_MS && this.isOver(window)) {
@@ -418,9 +426,9 @@ export class Engine {
         );
         if (cancels.length > 0) (intents ??= []).push(...cancels);
       }
-      const intent = this.decide(window);
-      if (intent !== null) (intents ??= []).push(intent);
+      this.due.push(window);
     }
+    if (this.due.length > 0) intents = this.decide(intents);
     return intents ?? NO_INTENTS;
   }
 
@@ -447,19 +455,35 @@ export class Engine {
     this.tokens.delete(window.instrument.downToken);
   }
 
-  private decide(window: WindowState): SubmitIntent | null {
-    this.evaluations++;
-    const asset = this.asset(window.instrument.asset);
+  /** Looks at every window of `due`, asks the policy, and sends what it wants through the gate. */
+  private decide(intents: Intent[] | null): Intent[] | null {
+    const { due, views } = this;
     const { trace } = this.options;
-    const view = this.fillView(window, asset);
-    trace?.features(window);
-    const action = this.options.policy.decide(view);
-    trace?.policy(window);
-    this.options.onView?.(view, window);
+    this.evaluations += due.length;
+    if (this.actions.length < due.length) this.actions = new Int32Array(2 * due.length);
+    for (let i = 0; i < due.length; i++) {
+      const window = due[i]!;
+      views.fill(i, window, this.asset(window.instrument.asset), this.now);
+      trace?.features(window);
+    }
+    decideTogether(this.options.policy, views.all, due.length, this.actions);
+    for (let i = 0; i < due.length; i++) {
+      const window = due[i]!;
+      trace?.policy(window);
+      const view = views.all[i]!;
+      this.options.onView?.(view, window);
+      const intent = this.wish(this.actions[i] as Action, view, window);
+      if (intent !== null) (intents ??= []).push(intent);
+    }
+    return intents;
+  }
+
+  private wish(action: Action, view: MarketView, window: WindowState): SubmitIntent | null {
+    const { trace } = this.options;
     if (action === HOLD) return null;
     const draft = draftOrder(action, view, this.drafting);
     if (draft === null) return null;
-    const refusal = this.gate(draft, window, asset);
+    const refusal = this.gate(draft, window, this.asset(window.instrument.asset));
     trace?.gated(window);
     this.options.onDecision?.({
       seq: this.decisionSeq++,
@@ -477,33 +501,6 @@ export class Engine {
     this.ordersSent++;
     this.orders.set(draft.orderId, newOrder(draft, window.instrument.fee!, this.now as Ms));
     return draft;
-  }
-
-  private fillView(window: WindowState, asset: AssetState): MarketView {
-    const { view, portfolio } = this;
-    const { instrument } = window;
-    const up = sellable(portfolio.position(instrument.upToken), instrument.minSize);
-    const down = sellable(portfolio.position(instrument.downToken), instrument.minSize);
-    const position = this.positionInput;
-    position.side = up !== undefined ? 1 : down !== undefined ? -1 : 0;
-    position.pnlUsdc = ((up === undefined ? 0 : Portfolio.unrealised(up, window.upMark as Price)) +
-      (down === undefined ? 0 : Portfolio.unrealised(down, window.downMark as Price))) / 1e6;
-    computeFeatures(this.vector, asset, window, position, this.now);
-    view.now = this.now;
-    view.instrument = instrument;
-    view.timeRemaining = this.vector.values[15]!;
-    const upTrusted = window.up.trusted && !window.up.crossed;
-    const downTrusted = window.down.trusted && !window.down.crossed;
-    view.upBid = upTrusted ? window.up.bestBid : -1;
-    view.upAsk = upTrusted ? window.up.bestAsk : -1;
-    view.downBid = downTrusted ? window.down.bestBid : -1;
-    view.downAsk = downTrusted ? window.down.bestAsk : -1;
-    view.upMid = upTrusted ? window.upMid : NaN;
-    view.velocity = upTrusted ? window.velocity(VELOCITY_TICKS) : NaN;
-    view.fairUp = fairForWindow(asset, window, this.now);
-    view.side = position.side;
-    view.probabilityUp = NaN;
-    return view;
   }
 
   private gate(intent: SubmitIntent, window: WindowState, asset: AssetState): Refusal | null {
@@ -559,11 +556,6 @@ export class Engine {
     }
     return cancels;
   }
-}
-
-/** What is too small to sell rides to settlement and does not count as a position. */
-function sellable(position: Position | undefined, minSize: Shares): Position | undefined {
-  return position !== undefined && position.shares >= minSize ? position : undefined;
 }
 
 /** Too old to be sent when its turn came: never at the venue. */

@@ -231,6 +231,8 @@ export class LiveTrading {
     leavesBehind(ctx, "trade", () => leftOf(gateway, trading?.ended ?? null));
     try {
       const started = await orStopped(ctx.signal, gateway.start());
+      // Connections stand before the first order, which would wait for their handshakes.
+      await account.entry.warm();
       const rehearsal = await rehearsalOf(ctx, account, { engine: engine(), curve, gateway });
       trading = new LiveTrading(ctx, account, gateway, started, watch, rehearsal);
       return trading;

@@ -72,16 +72,26 @@ function instrumentOf(index: number, beginMs: number): Instrument {
 
 /** Decides as the policy does, and then wants something all the same: of the first `eager` windows it is asked about. */
 function wanting(policy: Policy, eager: () => number): Policy {
+  const { batch, decideEveryMs, name, needs, statesProbability } = policy;
+  const wish = (nth: number) => nth >= eager() ? HOLD : nth % 2 === 0 ? WANT_UP : WANT_DOWN;
   let asked = 0;
   let at = NaN;
-  const { decideEveryMs, name, needs, statesProbability } = policy;
   return {
     ...{ decideEveryMs, name, needs, statesProbability },
     decide(view) {
       if (view.now !== at) [at, asked] = [view.now, 0];
       policy.decide(view);
-      return asked++ < eager() ? asked % 2 === 0 ? WANT_UP : WANT_DOWN : HOLD;
+      return wish(asked++);
     },
+    ...(batch === undefined ? {} : {
+      batch: {
+        most: batch.most,
+        decide(views, count, actions) {
+          batch.decide(views, count, actions);
+          for (let i = 0; i < count; i++) actions[i] = wish(i);
+        },
+      },
+    }),
   };
 }
 

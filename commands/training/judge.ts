@@ -25,9 +25,11 @@ export interface JudgeOptions {
 export function judge(policy: Policy, { stream, accept }: Chapter, options: JudgeOptions): JudgedWindow[] {
   const windows: JudgedWindow[] = [];
   const { engine: settings } = options;
+  // Without its batch, which would be asked about windows that are not accepted.
+  const { batch: _, ...alone } = policy;
   const engine = new Engine({
     ...settings,
-    policy: { ...policy, decide: (view) => accept(view.instrument) ? policy.decide(view) : HOLD },
+    policy: { ...alone, decide: (view) => accept(view.instrument) ? policy.decide(view) : HOLD },
     onSettled: ({ instrument }, portfolio) => {
       if (!accept(instrument)) return;
       const result = portfolio.windows.get(instrument.conditionId);

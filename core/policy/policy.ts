@@ -43,6 +43,14 @@ export interface MarketView {
   probabilityUp: number;
 }
 
+/** A policy's way to decide for several windows in one go, where that is cheaper than one by one. */
+export interface PolicyBatch {
+  /** Windows at most in one call. */
+  readonly most: number;
+  /** `actions[i]` for `views[i]`, i below `count`; the same as `decide()` on each in turn. The views differ in their window. */
+  decide(views: readonly MarketView[], count: number, actions: Int32Array): void;
+}
+
 export interface Policy {
   readonly name: string;
   readonly needs: PolicyNeeds;
@@ -55,4 +63,25 @@ export interface Policy {
   /** What every report must say of it, such as that its edge is not proven. */
   readonly caution?: string;
   decide(view: MarketView): Action;
+  /** Absent where each window is decided by itself. */
+  readonly batch?: PolicyBatch;
+}
+
+/** Asks a policy about `count` windows: together where it can, else one by one, in their order. */
+export function decideTogether(
+  policy: Policy,
+  views: readonly MarketView[],
+  count: number,
+  actions: Int32Array,
+): void {
+  const { batch } = policy;
+  if (batch === undefined || count < 2) {
+    for (let i = 0; i < count; i++) actions[i] = policy.decide(views[i]!);
+    return;
+  }
+  if (count <= batch.most) return batch.decide(views, count, actions);
+  for (let from = 0; from < count; from += batch.most) {
+    const part = views.slice(from, Math.min(count, from + batch.most));
+    batch.decide(part, part.length, actions.subarray(from));
+  }
 }

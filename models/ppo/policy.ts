@@ -8,6 +8,7 @@ import {
   HOLD,
   type MarketView,
   type Policy,
+  type PolicyBatch,
   WANT_DOWN,
   WANT_UP,
 } from "../../core/policy/policy.ts";
@@ -31,11 +32,7 @@ export interface PpoPolicyOptions {
 export const PPO_POLICY_DEFAULTS: PpoPolicyOptions = { decideEveryMs: 500, maxMarkets: 8 };
 
 export interface PpoPolicy extends Policy {
-  /**
-   * Decides for `count` windows at once: `actions[i]` for `views[i]`. The views must differ in their window. Row for row
-   * the same as `decide` on each.
-   */
-  decideAll(views: readonly MarketView[], count: number, actions: Int32Array): void;
+  readonly batch: PolicyBatch;
   /** Probabilities (hold, Up, Down) of row `row` of the last call. */
   probability(row: number, action: number): number;
 }
@@ -118,11 +115,14 @@ export function ppoPolicy(model: PpoModel, options: PpoPolicyOptions = PPO_POLIC
       network.forward(1);
       return choose(0);
     },
-    decideAll: (views, count, actions) => {
-      invariant(count <= maxMarkets, `${count} windows at once, the policy was made for ${maxMarkets}`);
-      for (let row = 0; row < count; row++) present(views[row]!, row);
-      network.forward(count);
-      for (let row = 0; row < count; row++) actions[row] = choose(row);
+    batch: {
+      most: maxMarkets,
+      decide: (views, count, actions) => {
+        invariant(count <= maxMarkets, `${count} windows at once, the policy was made for ${maxMarkets}`);
+        for (let row = 0; row < count; row++) present(views[row]!, row);
+        network.forward(count);
+        for (let row = 0; row < count; row++) actions[row] = choose(row);
+      },
     },
     probability: (row, action) => network.probabilities[row * outputStride + action]!,
   };

@@ -60,7 +60,7 @@ Deno.test("all windows in one call are decided as each by itself, plain and temp
     const seen = new Set<number>();
     for (let tick = 0; tick < 40; tick++) {
       const views = Array.from({ length: 8 }, (_, market) => viewOf(market, tick));
-      together.decideAll(views, 8, actions);
+      together.batch.decide(views, 8, actions);
       views.forEach((view, market) => {
         assert.equal(apart.decide(view), actions[market]);
         for (let a = 0; a < 3; a++) assert.equal(apart.probability(0, a), together.probability(market, a));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { OpenAccount } from "../../../commands/account.ts";
+import { defaultConfig } from "../../../commands/config/schema.ts";
 import type { CommandContext } from "../../../commands/command.ts";
 import { KillWatch } from "../../../commands/trading/kill_watch.ts";
 import type { LatencyMeter } from "../../../commands/trading/latency_meter.ts";
@@ -33,9 +34,10 @@ function sessionBefore(state: GatewayState, code: string) {
     gateway: Gateway,
     started: StartReport,
     watch: KillWatch,
+    rehearsal: null,
   ) => LiveTrading;
   const live = new Open(
-    { log, dataDir: "/nowhere" } as unknown as CommandContext,
+    { log, dataDir: "/nowhere", config: defaultConfig() } as unknown as CommandContext,
     {
       entry,
       venue: { clock: { now: () => NOW }, profile: { clob: "http://sim/clob" } },
@@ -43,6 +45,7 @@ function sessionBefore(state: GatewayState, code: string) {
     gateway as Gateway,
     {} as StartReport,
     new KillWatch(DEFAULT_KILL_LIMITS, entry),
+    null,
   );
   const portfolio = { positions: new Map(), cash: 0 };
   const engine = { portfolio, windows: new Map(), latch: null, external: 0, equity: () => 0 };
