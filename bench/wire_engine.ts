@@ -170,6 +170,7 @@ const began = {
   frames: received(),
   handled,
   voids,
+  notSent: new Map(recorder.engine.notSent),
   shed: feeds.queue().shed,
 };
 const firstOrder = orderLog.rows.length;
@@ -186,6 +187,10 @@ const rates = {
   handled: perSecond(handled - began.handled),
   leftOut: perSecond(queue.shed - began.shed),
 };
+const refused = Object.fromEntries(
+  [...recorder.engine.notSent].map(([code, count]) => [code, count - (began.notSent.get(code) ?? 0)] as const)
+    .filter(([, count]) => count > 0),
+);
 const runtimeUs = runtime.report();
 const running = [...recorder.engine.windows.values()].filter(({ instrument, winner }) =>
   winner === null && instrument.endMs > clock.now()
@@ -232,6 +237,7 @@ const answer: EngineAnswer = {
   rates,
   untrusted,
   voids: voids - began.voids,
+  refused,
   coreWait: Number.isNaN(coreWait) ? null : coreWait,
   runtime: runtimeUs,
 };

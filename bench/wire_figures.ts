@@ -33,6 +33,8 @@ export interface EngineAnswer {
   readonly untrusted: number;
   /** How often a book was void because changes of it were left out. */
   readonly voids: number;
+  /** Wishes that the gate refused or that were given up, by code. */
+  readonly refused: Readonly<Record<string, number>>;
   /** Share of the time in which the process was ready to run and had no core; null where the system does not tell. */
   readonly coreWait: number | null;
   readonly runtime: RuntimeReport;
@@ -77,6 +79,7 @@ export interface CaseFigures {
   readonly rates: EngineAnswer["rates"];
   readonly untrusted: number;
   readonly voids: number;
+  readonly refused: EngineAnswer["refused"];
   readonly coreWait: number | null;
   readonly flood: FloodFigures | null;
   readonly runtime: RuntimeReport;
@@ -150,7 +153,7 @@ export function caseFigures(
     return there === undefined ? [] : [(there - writtenMs) * 1_000];
   });
   const orderAges = inOrder(answer.orders.flatMap(({ ageMs }) => ageMs ?? []));
-  const { ageMs, coreWait, mostWaiting, rates, runtime, unsent, untrusted, voids } = answer;
+  const { ageMs, coreWait, mostWaiting, rates, refused, runtime, unsent, untrusted, voids } = answer;
   return {
     ...of,
     orders: answer.orders.length,
@@ -166,7 +169,7 @@ export function caseFigures(
       n: orderAges.length,
       ...{ p50: at(orderAges, 0.5), p99: at(orderAges, 0.99), max: at(orderAges, 1) },
     },
-    ...{ ageMs, coreWait, mostWaiting, rates, runtime, unsent, untrusted, voids },
+    ...{ ageMs, coreWait, mostWaiting, rates, refused, runtime, unsent, untrusted, voids },
   };
 }
 
@@ -214,6 +217,8 @@ export function notesOf(cases: readonly CaseFigures[]): string[] {
       notes.push(`${name}: ${of.byFrame} orders caused by a frame: its p99 is the worst or nearly`);
     }
     if (of.unsent > 0) notes.push(`${name}: ${of.unsent} wishes were given up before the wire`);
+    const refused = Object.entries(of.refused).map(([code, times]) => `${code} ${times}`);
+    if (refused.length > 0) notes.push(`${name}: wishes not sent: ${refused.join(", ")}`);
     if (of.untrusted > 0) notes.push(`${name}: ${of.untrusted} books were not trusted at the end`);
     if (of.flood !== null && of.flood.perSecond < of.burst * TARGETS.flood) {
       notes.push(`${name}: the flood itself sent ${of.flood.perSecond} frames a second, not ${of.burst}`);

@@ -66,6 +66,7 @@ function answerOf(syncs: readonly number[]): EngineAnswer {
     rates: { received: 100, handled: 90, leftOut: 10 },
     untrusted: 0,
     voids: 0,
+    refused: { BOOK_UNTRUSTED: 3 },
     coreWait: 0.1,
     runtime: { loopLagUs: null, gcPauseUs: null, gcTotalMs: 0, gcKinds: {} },
   };
@@ -133,6 +134,7 @@ Deno.test("under a burst age and queue have targets, and a flood that falls shor
     mostWaiting: 9_000,
   };
   const of = caseFigures({ markets: 4, burst: 20_000, flood }, answer, arrivals(1));
+  assert.ok(notesOf([of]).includes("4 markets, 20,000/s: wishes not sent: BOOK_UNTRUSTED 3"));
   assert.deepEqual(missesOf(of), [
     "4 markets, 20,000/s: age of the frames acted on, p99 31.3 ms, target 20",
     "4 markets, 20,000/s: 9000 frames waited at once, target 1500",
