@@ -156,11 +156,18 @@ interface Charge {
 /** Cancelling everything: one request and one token for each order. */
 export const cancelAllCost = (openOrders: number): number => 1 + openOrders;
 
-function chargesOf({ route, orders }: BudgetRequest, open: number): Charge[] {
-  const scope = (name: AddressScope, keep: number): Charge[] =>
-    ADDRESS_LIMITS[name].map(({ windowMs }) => ({ name: `${name}/${windowMs}`, cost: 1, keep }));
-  // The cancel-all itself needs one request everywhere it counts.
-  const edge = [...scope("everything", 1), ...scope("clob", 1), ...scope(route, 0)];
+/** What a request of each route costs at the edge. The cancel-all itself needs one request everywhere it counts. */
+const EDGE = Object.fromEntries(
+  (Object.keys(ADDRESS_LIMITS) as AddressScope[]).map((route) => {
+    const keep = route === "cancelAll" ? 0 : 1;
+    const scope = (name: AddressScope, kept: number): Charge[] =>
+      ADDRESS_LIMITS[name].map(({ windowMs }) => ({ name: `${name}/${windowMs}`, cost: 1, keep: kept }));
+    return [route, [...scope("everything", keep), ...scope("clob", keep), ...scope(route, 0)]];
+  }),
+) as unknown as Readonly<Record<BudgetRequest["route"], readonly Charge[]>>;
+
+/** What it costs the signer, beside the edge. */
+function chargesOf({ route, orders }: BudgetRequest, open: number): readonly Charge[] {
   switch (route) {
     case "postOrder":
     case "postOrders":
@@ -168,20 +175,16 @@ function chargesOf({ route, orders }: BudgetRequest, open: number): Charge[] {
         { name: "orders", cost: orders, keep: 0 },
         // Costs no cancel; but after it there are more orders to cancel.
         { name: "cancels", cost: 0, keep: cancelAllCost(open + orders) },
-        ...edge,
       ];
     case "deleteOrder":
     case "deleteOrders":
-      return [{ name: "cancels", cost: orders, keep: cancelAllCost(open) }, ...edge];
+      return [{ name: "cancels", cost: orders, keep: cancelAllCost(open) }];
     case "cancelMarket":
-      return [{ name: "cancels", cost: cancelAllCost(orders), keep: cancelAllCost(open) }, ...edge];
+      return [{ name: "cancels", cost: cancelAllCost(orders), keep: cancelAllCost(open) }];
     case "cancelAll":
-      return [
-        { name: "cancels", cost: cancelAllCost(open), keep: 0 },
-        ...edge.map((c) => ({ ...c, keep: 0 })),
-      ];
+      return [{ name: "cancels", cost: cancelAllCost(open), keep: 0 }];
     case "data":
-      return edge;
+      return [];
   }
 }
 
@@ -198,6 +201,56 @@ function waitFor(budgets: Budgets, name: string, need: number, now: Ms): number 
   return need * 1_000 > capacity ? null : Math.ceil(short / perMs);
 }
 
+interface Shortage {
+  readonly waitMs: number | null;
+  readonly bucket: string;
+}
+
+/** The worse of what is known and what these charges lack. */
+function shortageOf(
+  budgets: Budgets,
+  charges: readonly Charge[],
+  now: Ms,
+  known: Shortage | null,
+): Shortage | null {
+  let worst = known;
+  for (const { name, cost, keep } of charges) {
+    const waitMs = waitFor(budgets, name, cost + keep, now);
+    if (waitMs === 0) continue;
+    if (worst === null || waitMs === null || worst.waitMs !== null && waitMs > worst.waitMs) {
+      worst = { waitMs, bucket: name };
+    }
+  }
+  return worst;
+}
+
+function lacking(
+  budgets: Budgets,
+  request: BudgetRequest,
+  charges: readonly Charge[],
+  now: Ms,
+): Shortage | null {
+  const { blockedUntil } = budgets;
+  const { route } = request;
+  const until = isOrder(route) ? blockedUntil.orders : isCancel(route) ? blockedUntil.cancels : -Infinity;
+  const blocked = until > now ? { waitMs: until - now, bucket: "venue" } : null;
+  return shortageOf(budgets, EDGE[route], now, shortageOf(budgets, charges, now, blocked));
+}
+
+/** Whether a request might leave now, and takes nothing; as `takeBudget()` would say. */
+export function checkBudget(
+  budgets: Budgets,
+  request: BudgetRequest,
+  openOrders: number,
+  now: Ms,
+): BudgetVerdict {
+  invariant(request.orders >= 0 && openOrders >= 0, "counts of orders are not negative");
+  const worst = lacking(budgets, request, chargesOf(request, openOrders), now);
+  return worst !== null && request.route !== "cancelAll"
+    ? { ok: false, ...worst }
+    : { ok: true, overdrawn: worst !== null };
+}
+
 /**
  * Asks for one request's tokens, all or nothing. `openOrders` are those that a cancel-all would have to cancel now (not
  * counting the orders of this request). Refused requests change nothing. A cancel-all always passes; `overdrawn` says that
@@ -209,31 +262,16 @@ export function takeBudget(
   openOrders: number,
   now: Ms,
 ): BudgetStep {
-  invariant(request.orders >= 0 && openOrders >= 0, "counts of orders are not negative");
-  const charges = chargesOf(request, openOrders);
-  const { blockedUntil } = budgets;
-  const until = isOrder(request.route)
-    ? blockedUntil.orders
-    : isCancel(request.route)
-    ? blockedUntil.cancels
-    : -Infinity;
-  let worst: { waitMs: number | null; bucket: string } | null = until > now
-    ? { waitMs: until - now, bucket: "venue" }
-    : null;
-  for (const { name, cost, keep } of charges) {
-    const waitMs = waitFor(budgets, name, cost + keep, now);
-    if (waitMs === 0) continue;
-    if (worst === null || waitMs === null || worst.waitMs !== null && waitMs > worst.waitMs) {
-      worst = { waitMs, bucket: name };
+  const verdict = checkBudget(budgets, request, openOrders, now);
+  if (!verdict.ok) return { budgets, verdict };
+  const buckets = new Map(budgets.buckets);
+  for (const charges of [chargesOf(request, openOrders), EDGE[request.route]]) {
+    for (const { name, cost } of charges) {
+      const bucket = filled(budgets, name, now);
+      buckets.set(name, { ...bucket, milli: bucket.milli - cost * 1_000 });
     }
   }
-  if (worst !== null && request.route !== "cancelAll") return { budgets, verdict: { ok: false, ...worst } };
-  const buckets = new Map(budgets.buckets);
-  for (const { name, cost } of charges) {
-    const bucket = filled(budgets, name, now);
-    buckets.set(name, { ...bucket, milli: bucket.milli - cost * 1_000 });
-  }
-  return { budgets: { ...budgets, buckets }, verdict: { ok: true, overdrawn: worst !== null } };
+  return { budgets: { ...budgets, buckets }, verdict };
 }
 
 /** What an answer's headers say of the signer's bucket: `Poly-RateLimit-Remaining`, `Retry-After` (in ms here). */

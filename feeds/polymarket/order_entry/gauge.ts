@@ -1,6 +1,7 @@
 /** What one account may send now, kept from the venue's answers and our own count: mode, budgets, health. */
 import {
   type Budgets,
+  checkBudget,
   newBudgets,
   observeBudget,
   type SignerLimits,
@@ -40,6 +41,8 @@ const isFailure = (status: number): boolean =>
   status === 401 || status === 403 || status === 407 || status === 429 || status >= 500 ||
   (status >= 300 && status < 400);
 
+const ONE_ORDER = { route: "postOrder", orders: 1 } as const;
+
 /** The account's state of sending; lives as long as the order entry. */
 export class Gauge {
   private memory: ModeMemory = NORMAL;
@@ -55,12 +58,7 @@ export class Gauge {
     const now = this.options.clock.now();
     const state = modeAt(this.memory, now);
     if (state.mode !== "normal") return state;
-    const { verdict } = takeBudget(
-      this.budgets,
-      { route: "postOrder", orders: 1 },
-      this.options.openOrders(),
-      now,
-    );
+    const verdict = checkBudget(this.budgets, ONE_ORDER, this.options.openOrders(), now);
     if (verdict.ok) return state;
     const until = verdict.waitMs === null ? null : ms(now + verdict.waitMs);
     return { mode: "limited", until, reason: `our budget ${verdict.bucket} is empty` };
@@ -71,12 +69,7 @@ export class Gauge {
     const now = this.options.clock.now();
     const forbidden = modeForbids(modeAt(this.memory, now), postOnly);
     if (forbidden !== null) return forbidden;
-    const step = takeBudget(
-      this.budgets,
-      { route: "postOrder", orders: 1 },
-      this.options.openOrders(),
-      now,
-    );
+    const step = takeBudget(this.budgets, ONE_ORDER, this.options.openOrders(), now);
     this.budgets = step.budgets;
     if (step.verdict.ok) return null;
     const { bucket, waitMs } = step.verdict;

@@ -1,6 +1,6 @@
 /**
  * Orders signed before they are wanted, one for each price that the next decision may name, so that sending costs a map
- * look-up. Each may be taken once, for exactly the terms it was signed for. The venue does not look at an order's timestamp
+ * look-up. Each may be taken once, for exactly the terms and the tick it was signed for. The venue does not look at an order's timestamp
  * for freshness (protocol dossier, 2026-11-21); should it begin to, `maxAgeMs` bounds how old one can be.
  */
 import type { Ms, Price } from "../../../core/units.ts";
@@ -19,8 +19,7 @@ export interface LadderOptions {
 }
 
 interface Rung {
-  readonly terms: OrderTerms;
-  readonly tick: Price;
+  readonly token: string;
   readonly order: SignedOrder;
 }
 
@@ -28,8 +27,10 @@ interface Rung {
 const MAX_RUNGS = 160;
 const MAX_AGE_MS = 60_000;
 
-const nameOf = ({ token, side, orderType, limit }: OrderTerms): string =>
-  `${token}/${side}/${orderType}/${limit}`;
+const nameOf = (
+  { token, side, orderType, limit, size, spend, protectPrice }: OrderTerms,
+  tick: Price,
+): string => `${token}/${side}/${orderType}/${limit}/${size}/${spend}/${tick}/${protectPrice === true}`;
 
 export class Ladder {
   private readonly rungs = new Map<string, Rung>();
@@ -47,44 +48,35 @@ export class Ladder {
   }
 
   /**
-   * Signs an order for these terms; false when there is a good one already. One of other amounts at the same price is
-   * replaced, and one is made anew after half of its time. Throws ORDER_INVALID for a price off the tick.
+   * Signs an order for these terms; false when there is a good one already. One is made anew after half of its time. Throws
+   * ORDER_INVALID for a price off the tick.
    */
   sign(terms: OrderTerms, tick: Price, domain: ExchangeDomain): boolean {
     const { now, salt, signer } = this.options;
-    const name = nameOf(terms);
+    const name = nameOf(terms, tick);
     const known = this.rungs.get(name);
     const at = now();
-    if (known !== undefined && fits(known, terms, tick) && ageOf(known, at) <= this.maxAgeMs / 2) {
-      return false;
-    }
-    const order = signer.sign(
-      buildOrder(terms, tick, signer.account, { salt: salt(), timestampMs: at }),
-      domain,
-    );
+    if (known !== undefined && ageOf(known, at) <= this.maxAgeMs / 2) return false;
+    const fields = buildOrder(terms, tick, signer.account, { salt: salt(), timestampMs: at });
     this.rungs.delete(name);
-    this.rungs.set(name, { terms: { ...terms }, tick, order });
+    this.rungs.set(name, { token: terms.token, order: signer.sign(fields, domain) });
     if (this.rungs.size > this.maxRungs) this.rungs.delete(this.rungs.keys().next().value!);
     return true;
   }
 
-  /** The order signed for these terms, which then is gone; null when there is none. One that does not fit any more is dropped. */
+  /** The order signed for these terms, which then is gone; null when there is none, or only an old one. */
   take(terms: OrderTerms, tick: Price): SignedOrder | null {
-    const name = nameOf(terms);
+    const name = nameOf(terms, tick);
     const rung = this.rungs.get(name);
     if (rung === undefined) return null;
     this.rungs.delete(name);
-    return fits(rung, terms, tick) && ageOf(rung, this.options.now()) <= this.maxAgeMs ? rung.order : null;
+    return ageOf(rung, this.options.now()) <= this.maxAgeMs ? rung.order : null;
   }
 
   /** Forgets the orders of a token: nothing signed for it can be sent any more. */
   drop(token: string): void {
-    for (const [name, { terms }] of this.rungs) if (terms.token === token) this.rungs.delete(name);
+    for (const [name, rung] of this.rungs) if (rung.token === token) this.rungs.delete(name);
   }
 }
-
-const fits = (rung: Rung, terms: OrderTerms, tick: Price): boolean =>
-  rung.tick === tick && rung.terms.size === terms.size && rung.terms.spend === terms.spend &&
-  (rung.terms.protectPrice ?? false) === (terms.protectPrice ?? false);
 
 const ageOf = ({ order }: Rung, at: Ms): number => at - order.fields.timestamp;
