@@ -27,6 +27,8 @@ const START_MS = Date.UTC(2026, 10, 21, 9, 0);
 const OPENING = 10_000_000_000;
 /** Growth of the heap, collected, between the first third and the end. */
 const MAX_GROWTH = 0.03;
+/** After a minute and a half as many orders are put away as are made: before it memory fills up, and is not compared. */
+const FULL_AFTER_SAMPLES = 18;
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 120_000;
 
@@ -115,7 +117,8 @@ async function main(): Promise<number> {
   const loaded = samples.slice(0, -2);
   const third = Math.max(1, Math.floor(loaded.length / 3));
   const sixth = Math.max(1, Math.floor(third / 2));
-  const early = loaded.slice(third, third + sixth);
+  const from = Math.min(Math.max(third, FULL_AFTER_SAMPLES), Math.max(third, loaded.length - 2 * sixth));
+  const early = loaded.slice(from, from + sixth);
   const late = loaded.slice(-sixth);
   const of = (
     part: readonly LoadSample[],
