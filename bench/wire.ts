@@ -6,12 +6,13 @@
  * Cases: 1, 4 and 8 markets, idle and under a burst of 20,000 frames a second from a third process (`wire_flood.ts`), each in a
  * fresh process, so that what one compiled does not help the next.
  *
- * Run: deno task bench:wire [--markets 1|4|8] [--burst RATE|0] [--deltas SHARE] [--seconds 30] [--apart] [--v8 FLAGS] [--json]
+ * Run: deno task bench:wire [--markets 1|4|8] [--burst RATE|0] [--deltas SHARE] [--seconds 30] [--without rehearsal,ahead,...] [--v8 FLAGS] [--json]
  *   [--html FILE]
  *
  * - `--burst 0` leaves the bursts out; `--burst RATE` measures at that rate and nothing idle.
  * - `--deltas`: share of the burst that changes books (default 0.25); the rest are whole books, which newer ones replace.
- * - `--apart` writes and syncs each order's row by itself, as it was before the rows of one step shared a sync.
+ * - `--without` leaves out what was done to make it faster, for a before and after: `rehearsal` of the order's way, orders signed
+ *   `ahead`, more than three `connections`, our own `direct` HTTP (then fetch), rows of one step synced `together`.
  * - `--v8` gives the engine's process flags of V8 (for example --min-semi-space-size=64,--max-semi-space-size=64).
  * - `--html` writes the same figures with a picture, in one file.
  *
@@ -102,7 +103,9 @@ if (onlyMarkets !== null && ![1, 4, 8].includes(onlyMarkets)) refuse("--markets"
 const seconds = numberOf("--seconds", 30, 4, 3_600);
 const onlyBurst = valueOf("--burst") === null ? null : numberOf("--burst", 0, 0, 1_000_000);
 const deltas = numberOf("--deltas", 0.25, 0, 1);
-const apart = Deno.args.includes("--apart");
+const WITHOUT = ["rehearsal", "ahead", "connections", "direct", "together"];
+const without = (valueOf("--without") ?? "").split(",").filter((name) => name !== "");
+if (without.some((name) => !WITHOUT.includes(name))) refuse("--without", `a list of ${WITHOUT.join(", ")}`);
 const asJson = Deno.args.includes("--json");
 const pagePath = valueOf("--html");
 const v8Flags = valueOf("--v8");
@@ -149,7 +152,7 @@ async function measure(markets: Markets, burst: number): Promise<CaseFigures> {
   const engine = start("./wire_engine.ts", [
     ...["--port", port, "--flood", floodPort, "--ahead", aheadMs, "--markets", markets].map(String),
     ...["--warm-up", WARM_UP_S, "--seconds", seconds].map(String),
-    ...(apart ? ["--apart"] : []),
+    ...(without.length === 0 ? [] : ["--without", without.join()]),
   ], v8Flags);
   try {
     await engine.line();
@@ -188,7 +191,7 @@ await venue.end();
 const misses = cases.flatMap(missesOf);
 const notes = notesOf(cases);
 const machine = `load ${loadBefore} before, ${load()} after, ${navigator.hardwareConcurrency} cores`;
-const data = { seconds, deltas, apart, v8Flags, machine, targets: TARGETS, misses, notes, cases };
+const data = { seconds, deltas, without, v8Flags, machine, targets: TARGETS, misses, notes, cases };
 if (pagePath !== null) await Deno.writeTextFile(pagePath, wirePage(data));
 if (asJson) {
   console.log(
@@ -207,7 +210,9 @@ if (asJson) {
     );
   [summaryGrid(cases), stageGrid(cases), runtimeGrid(cases)].forEach(show);
   console.log(
-    `${machine}${apart ? "; each row synced by itself" : ""}${v8Flags === null ? "" : `; ${v8Flags}`}`,
+    `${machine}${without.length === 0 ? "" : `; without ${without.join(", ")}`}${
+      v8Flags === null ? "" : `; ${v8Flags}`
+    }`,
   );
   for (const note of notes) console.log(note);
   for (const miss of misses) console.log(`MISSED ${miss}`);

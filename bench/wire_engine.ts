@@ -3,8 +3,11 @@
  * `trade --live`, before the venue on `--port`; feeds come through `--flood`, which says of each frame when it was sent.
  * A line on stdout says when the warm-up is over; what was measured follows as one line (`EngineAnswer`).
  */
+import { Readiness } from "../commands/trading/readiness.ts";
 import { SessionRecorder } from "../commands/trading/recorder.ts";
+import { openRehearsal } from "../commands/trading/rehearsal.ts";
 import { RuntimeWatch } from "../commands/trading/runtime_watch.ts";
+import type { EngineOptions } from "../core/engine.ts";
 import { HOLD, type Policy, WANT_DOWN, WANT_UP } from "../core/policy/policy.ts";
 import { seededRandom } from "../core/random.ts";
 import { DEFAULT_LIMITS } from "../core/risk/gate.ts";
@@ -12,6 +15,9 @@ import type { ExchangePort } from "../core/session.ts";
 import { ms, type Usdc } from "../core/units.ts";
 import { scaledClock } from "../feeds/clock.ts";
 import { type LiveFeeds, openLive } from "../feeds/live.ts";
+import { Secret } from "../feeds/keys/secret.ts";
+import { openNetwork } from "../feeds/net/network.ts";
+import { openCurve } from "../feeds/polymarket/signing/curve.ts";
 import { simProfile } from "../feeds/venue_profile.ts";
 import { SIM_CREDENTIALS } from "../fixtures/venue/service.ts";
 import { cryptoRandom, type LiveStack, openLiveStack } from "../scripts/drill/live_stack.ts";
@@ -25,14 +31,20 @@ const EAGER: Readonly<Record<Markets, number>> = { 1: 0.6, 4: 0.25, 8: 0.15 };
 /** As often as `trade --live` looks at its gateway and at doubtful books. */
 const LOOK_MS = 200;
 const MAX_AGES = 4_000_000;
+/** As `trade --live`. */
+const FIRST_PASSES = 1_500;
+const REHEARSE_EVERY_MS = 5;
 
+/** What was added to make it faster and is left out now; names as in `wire.ts`. */
+const without = (what: string): boolean =>
+  (Deno.args[Deno.args.indexOf("--without") + 1] ?? "").split(",").includes(what);
 const numberAfter = (flag: string): number => Number(Deno.args[Deno.args.indexOf(flag) + 1]);
 const port = numberAfter("--port");
 const seconds = numberAfter("--seconds");
 const warmUpS = numberAfter("--warm-up");
 const markets = numberAfter("--markets") as Markets;
 const flood = simProfile(numberAfter("--flood"));
-const apart = Deno.args.includes("--apart");
+const apart = without("together");
 
 /** The gateway without its way to take several orders at once. */
 const apartOf = (exchange: ExchangePort): ExchangePort => ({
@@ -52,6 +64,7 @@ const policy: Policy = {
   statesProbability: false,
   decide: () => random() < EAGER[markets] ? random() < 0.5 ? WANT_UP : WANT_DOWN : HOLD,
 };
+const curve = await openCurve(new Secret(crypto.getRandomValues(new Uint8Array(32))));
 /** Of the orders that left, in their order. */
 const salts: string[] = [];
 let recorder: SessionRecorder | null = null;
@@ -62,6 +75,9 @@ const stack: LiveStack = await openLiveStack({
   account: { key: KEY, signatureType: 0, ...SIM_CREDENTIALS },
   folder,
   random: cryptoRandom,
+  curve,
+  ...(without("connections") ? {} : { connections: markets + 1 }),
+  ...(without("direct") ? { network: openNetwork(null, { maxIdlePerHost: markets + 2 }) } : {}),
   onReady: pump,
   onLatency: (latency) => recorder?.wire(latency),
   wrapEntry: (entry) => ({
@@ -78,23 +94,38 @@ const stack: LiveStack = await openLiveStack({
 });
 await stack.entry.warm();
 await stack.gateway.start();
+const engine: EngineOptions = {
+  policy,
+  sizing: { mode: "fixed", amount: 5_000_000 as Usdc },
+  limits: { ...DEFAULT_LIMITS, maxSignalAgeMs: 2_000, stops: false },
+  bankroll: 0 as Usdc,
+  orderMaxAgeMs: 1_000,
+  // Below the best offer: killed unmatched.
+  slippageTicks: -8,
+};
 recorder = new SessionRecorder({
-  engine: {
-    policy,
-    sizing: { mode: "fixed", amount: 5_000_000 as Usdc },
-    limits: { ...DEFAULT_LIMITS, maxSignalAgeMs: 2_000, stops: false },
-    bankroll: 0 as Usdc,
-    orderMaxAgeMs: 1_000,
-    // Below the best offer: killed unmatched.
-    slippageTicks: -8,
-  },
+  engine,
   exchange: apart ? apartOf(stack.gateway) : stack.gateway,
   monotonicUs: () => clock.monotonicUs(),
 });
 const { orderLog } = recorder;
 orderLog.measured = true;
 pump();
-const runtime = new RuntimeWatch(() => clock.monotonicUs());
+const monotonicUs = (): number => clock.monotonicUs();
+const rehearsal = without("rehearsal") ? null : await openRehearsal({
+  engine: { ...engine, policy: { ...policy } },
+  ...{ windows: markets, signatureType: 0, random: cryptoRandom, curve, monotonicUs },
+  encode: (body) => {
+    stack.gateway.refusal();
+    stack.entry.rehearse?.(body);
+  },
+});
+await rehearsal?.run(FIRST_PASSES);
+const readiness = new Readiness({
+  ...{ engine: recorder.engine, gateway: stack.gateway, rehearsal },
+  ...{ signAhead: !without("ahead"), everyMs: REHEARSE_EVERY_MS },
+});
+const runtime = new RuntimeWatch(monotonicUs);
 
 /** Ages of the frames acted on, ms: from being sent to the end of their step, or to the hand-over of their first order. */
 const ages = { books: new Float64Array(MAX_AGES), changes: new Float64Array(MAX_AGES) };
@@ -156,6 +187,7 @@ const feeds = opened = await openLive({
     receivedUs = handledUs = sentMs = NaN;
   },
 });
+readiness.start(() => feeds.queue().waiting === 0);
 const looking = setInterval(() => {
   stack.gateway.tick();
   pump();
@@ -198,6 +230,8 @@ const running = [...recorder.engine.windows.values()].filter(({ instrument, winn
 const untrusted = running.flatMap(({ down, up }) => [up, down]).filter((book) => !book.trusted).length;
 clearInterval(looking);
 runtime.close();
+readiness.close();
+rehearsal?.close();
 await feeds.close();
 // What is under way is answered first: an order without its stamps would count as never written.
 await clock.sleep(ms(500));

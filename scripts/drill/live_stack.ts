@@ -14,7 +14,7 @@ import { type Journal, openJournal } from "../../feeds/journal/journal.ts";
 import { parseKey } from "../../feeds/keys/keystore.ts";
 import { secret } from "../../feeds/keys/secret.ts";
 import type { FeedLog } from "../../feeds/net/feed_context.ts";
-import { openNetwork } from "../../feeds/net/network.ts";
+import { type Network, openNetwork } from "../../feeds/net/network.ts";
 import { openHeartbeat } from "../../feeds/polymarket/order_entry/heartbeat.ts";
 import { openOrderEntry } from "../../feeds/polymarket/order_entry/order_entry.ts";
 import type { OrderEntry } from "../../feeds/polymarket/order_entry/types.ts";
@@ -57,6 +57,8 @@ export interface StackOptions {
   readonly onLatency?: (latency: OrderLatency) => void;
   readonly wrapEntry?: (entry: OrderEntry) => OrderEntry;
   readonly wrapJournal?: (journal: Journal) => void;
+  /** Orders leave by this one's fetch, and it is closed with the stack. */
+  readonly network?: Network;
   /** Connections kept open for orders. */
   readonly connections?: number;
   /** Signs; opened here when absent. */
@@ -122,6 +124,7 @@ export async function openLiveStack(options: StackOptions): Promise<LiveStack> {
     openOrders: () => gateway === null ? 0 : openCount(gateway.wallet.life),
     keepAliveMs: null,
     ...(options.tier === undefined ? {} : { limits: SIGNER_TIERS[options.tier] }),
+    ...(options.network === undefined ? {} : { network: options.network }),
     ...(options.connections === undefined ? {} : { connections: options.connections }),
     ...(options.submitMs === undefined ? {} : { deadlines: { submitMs: options.submitMs } }),
   });
@@ -180,6 +183,7 @@ export async function openLiveStack(options: StackOptions): Promise<LiveStack> {
       await own.close();
       signer.close();
       network.close();
+      options.network?.close();
     },
   };
 }
