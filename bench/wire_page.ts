@@ -21,7 +21,8 @@ export interface WirePage {
   readonly seconds: number;
   /** Share of a burst that changes books. */
   readonly deltas: number;
-  readonly apart: boolean;
+  /** What was left out. */
+  readonly without: readonly string[];
   /** Flags of V8 for the engine's process; null: none. */
   readonly v8Flags: string | null;
   /** Load and cores, as text. */
@@ -115,7 +116,7 @@ const gridTable = ({ head, rows }: Grid): Html =>
 
 /** The whole document as text. */
 export function wirePage(data: WirePage): string {
-  const { apart, cases, deltas, machine, misses, notes, seconds, v8Flags } = data;
+  const { cases, deltas, machine, misses, notes, seconds, v8Flags, without } = data;
   const quick = STAGE_NAMES.filter((stage) => stage !== SYNC);
   const worst = (values: readonly number[]): string =>
     values.length === 0 ? "-" : count(Math.max(...values.map((value) => value || 0)));
@@ -139,7 +140,7 @@ export function wirePage(data: WirePage): string {
     basis:
       `${seconds} s a case, each in a fresh process before one simulated venue; a burst has ${
         Math.round(deltas * 100)
-      } % changes of books` + (apart ? "; each row of the journal synced by itself" : ""),
+      } % changes of books` + (without.length === 0 ? "" : `; without ${without.join(", ")}`),
     header: tiles([
       {
         label: "Idle, without the sync, p50",

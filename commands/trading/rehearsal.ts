@@ -244,7 +244,7 @@ export class Rehearsal {
     return this.before + this.episode.port.encoded;
   }
 
-  /** One pass; refusals of its orders come in a later turn of the event loop. */
+  /** One pass. */
   pass(): void {
     if (this.episode.over) {
       this.before += this.episode.port.encoded;

@@ -11,6 +11,7 @@ import { resumeState } from "../journal/state.ts";
 import { scratchJournal } from "../journal/journal.ts";
 import type { Secret } from "../keys/secret.ts";
 import type { OrderSigner } from "../polymarket/signing/fast_signer.ts";
+import type { SignedOrder } from "../polymarket/signing/order.ts";
 import { Keeper } from "./keeper.ts";
 import { Markets } from "./markets.ts";
 import { Sender } from "./sender.ts";
@@ -32,19 +33,34 @@ export interface RehearsalPort extends ExchangePort {
 }
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} };
-/** What the venue says to an order it does not take. */
-const REFUSED = { status: 400, body: { error: "not enough balance" } };
+/** What order entry says of an order that it does not send. */
+const REFUSED = { sent: false, code: "REHEARSED", message: "nothing is sent" } as const;
+/** Of so many orders one is signed: the others' signatures are ready as a rule. */
+const SIGN_EVERY = 8;
 
-/** Opens it. An order is refused in a later turn of the event loop, as by a venue. */
+/** A signer whose orders are signed now and then, and have another id each. */
+function seldom(signer: OrderSigner): OrderSigner {
+  let last: SignedOrder | null = null;
+  let count = 0;
+  return {
+    ...signer,
+    sign(fields, domain) {
+      count++;
+      if (last === null || count % SIGN_EVERY === 0) return last = signer.sign(fields, domain);
+      return { fields, hash: `0x${count.toString(16).padStart(64, "0")}`, signature: last.signature };
+    },
+  };
+}
+
+/** Opens it. Every order is refused at once. */
 export function openRehearsalPort(options: RehearsalPortOptions): RehearsalPort {
-  const { clock, signer } = options;
+  const { clock } = options;
+  const signer = seldom(options.signer);
   const journal = scratchJournal(signer.account.funder.toLowerCase());
   const markets = new Markets();
   let encoded = 0;
-  let closed = false;
   const fail = (error: unknown) => {
-    // An answer under way finds the journal closed.
-    if (!closed) throw error;
+    throw error;
   };
   const keeper = new Keeper(journal, resumeState(journal, clock.now()), {
     now: () => clock.now(),
@@ -59,12 +75,10 @@ export function openRehearsalPort(options: RehearsalPortOptions): RehearsalPort 
     submit(body: string) {
       options.encode(body);
       encoded++;
-      const at = clock.monotonicUs();
-      const stamps = { startUs: at, writtenUs: at, doneUs: at };
-      return { sent: true as const, reply: Promise.resolve({ reply: REFUSED, stamps }) };
+      return REFUSED;
     },
   };
-  const desk = { options: { ...options, entry, log: SILENT }, keeper, markets };
+  const desk = { options: { ...options, entry, log: SILENT, signer }, keeper, markets };
   const sender = new Sender({ ...desk, asker: { askOrderNow: () => {} } }, {
     onBug: fail,
     onTaken: () => {},
@@ -88,9 +102,6 @@ export function openRehearsalPort(options: RehearsalPortOptions): RehearsalPort 
       const orders = intents.filter((intent) => intent.type === "submit");
       for (const [i, refused] of sender.sendAll(orders).entries()) refuse(orders[i]!, refused);
     },
-    close() {
-      closed = true;
-      journal.close();
-    },
+    close: () => journal.close(),
   };
 }

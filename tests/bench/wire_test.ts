@@ -151,7 +151,7 @@ Deno.test("grids have a cell for every column, and the page holds them, escaped,
     for (const row of grid.rows) assert.equal(row.length, grid.head.length);
   }
   const page = wirePage({
-    ...{ seconds: 5, deltas: 0.25, apart: false, v8Flags: null, machine: "load <1>", cases },
+    ...{ seconds: 5, deltas: 0.25, without: [], v8Flags: null, machine: "load <1>", cases },
     ...{ misses: ["a miss"], notes: [] },
   });
   assert.ok(

@@ -6,7 +6,7 @@
 import { type BackoffLimits, backoffMs } from "../backoff.ts";
 import { type ByteStream, Connection, type ConnectionOptions, Pending, WRITE_BYTES } from "./connection.ts";
 import { dial, type Origin, originOf } from "./dial.ts";
-import { encodeRequest, problemOf } from "./request_encoder.ts";
+import { encodeRequest, requestCheck } from "./request_encoder.ts";
 import { DirectFailure, type DirectRequest, type Exchange, type Transport } from "./types.ts";
 
 export interface DirectPoolOptions {
@@ -64,6 +64,7 @@ class DirectPool implements Transport {
   private losses = 0;
   private refill: ReturnType<typeof setTimeout> | null = null;
   private closed = false;
+  private readonly problemOf = requestCheck();
   private readonly scratch = new Uint8Array(WRITE_BYTES);
 
   constructor(private readonly options: DirectPoolOptions) {
@@ -99,7 +100,7 @@ class DirectPool implements Transport {
     const { prefix } = this.origin;
     const whole = prefix === "" ? request : { ...request, target: prefix + request.target };
     const pending = new Pending(whole, this.giveUp);
-    const problem = this.closed ? "the connections are closed" : problemOf(whole);
+    const problem = this.closed ? "the connections are closed" : this.problemOf(whole);
     if (problem !== null) pending.fail(new DirectFailure("unsent", problem));
     else {
       const connection = on === "oldest" ? this.free.shift() : this.free.pop();
@@ -112,7 +113,7 @@ class DirectPool implements Transport {
   rehearse(request: DirectRequest): void {
     const { prefix } = this.origin;
     const whole = prefix === "" ? request : { ...request, target: prefix + request.target };
-    if (problemOf(whole) === null) encodeRequest(this.ofConnection.fixed, whole, this.scratch);
+    if (this.problemOf(whole) === null) encodeRequest(this.ofConnection.fixed, whole, this.scratch);
   }
 
   async close(): Promise<void> {

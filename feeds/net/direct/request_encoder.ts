@@ -4,20 +4,31 @@ import type { DirectRequest } from "./types.ts";
 const encoder = new TextEncoder();
 const TARGET = /^\/[\x21-\x7e]*$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const MAX_NAMES = 64;
 const VALUE = /^[\x20-\x7e]*$/;
 
 /**
- * Why a request cannot be written as HTTP, without the value that may be secret; null when it can. A line break in a header
- * would be a second request.
+ * Tells why a request cannot be written as HTTP, without the value that may be secret; null when it can. A line break in a
+ * header would be a second request. Made once for a pool: most values are the same in every request, and are looked at once.
  */
-export function problemOf({ target, headers }: DirectRequest): string | null {
-  if (!TARGET.test(target)) return "its path holds characters that HTTP forbids";
-  for (const name in headers) {
-    if (!NAME.test(name) || !VALUE.test(headers[name] ?? "")) {
-      return `its header ${name.slice(0, 40)} holds characters that HTTP forbids`;
+export function requestCheck(): (request: DirectRequest) => string | null {
+  const good = new Map<string, string>();
+  const isGood = (name: string, value: string): boolean => {
+    if (good.get(name) === value) return true;
+    if (!NAME.test(name) || !VALUE.test(value)) return false;
+    if (good.size >= MAX_NAMES) good.clear();
+    good.set(name, value);
+    return true;
+  };
+  return ({ target, headers }) => {
+    if (!TARGET.test(target)) return "its path holds characters that HTTP forbids";
+    for (const name in headers) {
+      if (!isGood(name, headers[name] ?? "")) {
+        return `its header ${name.slice(0, 40)} holds characters that HTTP forbids`;
+      }
     }
-  }
-  return null;
+    return null;
+  };
 }
 
 function headOf(fixed: string, { method, target, headers, body }: DirectRequest, bodyBytes: number): string {

@@ -31,7 +31,9 @@ Deno.test("every pass of a rehearsal walks the whole way of an order, of one and
   // The first pass only learns of the windows; from then on one order and two, in turn.
   assert.ok(bodies.length > 140 && bodies.length <= 150, `${bodies.length} orders`);
   const orders = bodies.map((body) => JSON.parse(body).order as Record<string, string>);
-  assert.equal(new Set(orders.map(({ signature }) => signature)).size, orders.length);
+  // Signing is rehearsed now and then: as a rule an order's signature is ready when it is wanted.
+  const signatures = new Set(orders.map(({ signature }) => signature)).size;
+  assert.ok(signatures > orders.length / 10 && signatures < orders.length / 6, `${signatures} signatures`);
   assert.equal(new Set(orders.map(({ tokenId }) => tokenId)).size, 2, "both sides");
 });
 
