@@ -115,9 +115,9 @@ const monotonicUs = (): number => clock.monotonicUs();
 const rehearsal = without("rehearsal") ? null : await openRehearsal({
   engine: { ...engine, policy: { ...policy } },
   ...{ windows: markets, signatureType: 0, random: cryptoRandom, curve, monotonicUs },
-  encode: (body) => {
+  prepare: (body) => {
     stack.gateway.refusal();
-    stack.entry.rehearse?.(body);
+    return stack.entry.prepare?.(body);
   },
 });
 await rehearsal?.run(FIRST_PASSES);

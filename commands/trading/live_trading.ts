@@ -77,9 +77,9 @@ async function rehearsalOf(
     ...{ engine: of.engine, curve: of.curve, random },
     windows: assets.length * durations.length,
     signatureType: account.signatureType,
-    encode: (body) => {
+    prepare: (body) => {
       of.gateway.refusal();
-      entry.rehearse?.(body);
+      return entry.prepare?.(body);
     },
     monotonicUs: () => venue.clock.monotonicUs(),
   });

@@ -17,6 +17,7 @@ import { newKey } from "../../feeds/keys/keystore.ts";
 import { newSink } from "../../feeds/net/sink.ts";
 import { decodeMarketFrame } from "../../feeds/polymarket/market_codec.ts";
 import { accountOf, openSigner } from "../../feeds/polymarket/signing/account.ts";
+import type { PreparedOrder } from "../../feeds/polymarket/order_entry/types.ts";
 import type { Curve } from "../../feeds/polymarket/signing/curve.ts";
 import type { OrderSigner } from "../../feeds/polymarket/signing/fast_signer.ts";
 import { type FillRandom, saltSource } from "../../feeds/polymarket/signing/order.ts";
@@ -32,8 +33,8 @@ export interface RehearsalOptions {
   readonly random: FillRandom;
   /** The session's own curve: its code is what is to stay warm. */
   readonly curve: Curve;
-  /** Makes of an order's body what would be sent, and sends nothing. */
-  readonly encode: (body: string) => void;
+  /** As order entry's: makes of an order's body what would be sent, and sends nothing. */
+  readonly prepare: (body: string) => PreparedOrder | undefined;
   readonly monotonicUs: () => number;
 }
 
@@ -123,7 +124,7 @@ class Episode {
       clock,
       apiKey: new Secret("00000000-0000-0000-0000-000000000000"),
       salt: saltSource(options.random),
-      encode: options.encode,
+      prepare: options.prepare,
     });
     this.recorder = new SessionRecorder({
       engine: {
@@ -239,15 +240,15 @@ export class Rehearsal {
     this.episode = new Episode(options, signer);
   }
 
-  /** Orders that came to where they would have left. */
+  /** Orders that were made ready to leave. */
   get orders(): number {
-    return this.before + this.episode.port.encoded;
+    return this.before + this.episode.port.prepared;
   }
 
   /** One pass. */
   pass(): void {
     if (this.episode.over) {
-      this.before += this.episode.port.encoded;
+      this.before += this.episode.port.prepared;
       this.episode.port.close();
       this.episode = new Episode(this.options, this.signer);
     }

@@ -11,6 +11,7 @@ import { resumeState } from "../journal/state.ts";
 import { scratchJournal } from "../journal/journal.ts";
 import type { Secret } from "../keys/secret.ts";
 import type { OrderSigner } from "../polymarket/signing/fast_signer.ts";
+import type { PreparedOrder } from "../polymarket/order_entry/types.ts";
 import type { SignedOrder } from "../polymarket/signing/order.ts";
 import { Keeper } from "./keeper.ts";
 import { Markets } from "./markets.ts";
@@ -22,13 +23,13 @@ export interface RehearsalPortOptions {
   readonly apiKey: Secret<string>;
   readonly clock: Pick<Clock, "monotonicUs" | "now">;
   readonly salt: () => number;
-  /** Makes of a body what would be sent, and sends nothing. */
-  readonly encode: (body: string) => void;
+  /** As order entry's: makes of a body what would be sent, and sends nothing. */
+  readonly prepare: (body: string) => PreparedOrder | undefined;
 }
 
 export interface RehearsalPort extends ExchangePort {
-  /** Orders that came to where they would have left. */
-  readonly encoded: number;
+  /** Orders that were made ready to leave. */
+  readonly prepared: number;
   close(): void;
 }
 
@@ -58,7 +59,7 @@ export function openRehearsalPort(options: RehearsalPortOptions): RehearsalPort 
   const signer = seldom(options.signer);
   const journal = scratchJournal(signer.account.funder.toLowerCase());
   const markets = new Markets();
-  let encoded = 0;
+  let prepared = 0;
   const fail = (error: unknown) => {
     throw error;
   };
@@ -72,11 +73,11 @@ export function openRehearsalPort(options: RehearsalPortOptions): RehearsalPort 
   });
   keeper.translator.begin({ at: clock.now(), bankroll: 0 as Usdc, foreignPositions: [], foreignOrders: [] });
   const entry = {
-    submit(body: string) {
-      options.encode(body);
-      encoded++;
-      return REFUSED;
+    prepare(body: string): PreparedOrder {
+      prepared++;
+      return options.prepare(body) ?? { body, request: null };
     },
+    submit: () => REFUSED,
   };
   const desk = { options: { ...options, entry, log: SILENT, signer }, keeper, markets };
   const sender = new Sender({ ...desk, asker: { askOrderNow: () => {} } }, {
@@ -90,8 +91,8 @@ export function openRehearsalPort(options: RehearsalPortOptions): RehearsalPort 
     keeper.translator.push({ type: "orderRejected", tExchange: at, tReceive: at, orderId, ...refused });
   };
   return {
-    get encoded() {
-      return encoded;
+    get prepared() {
+      return prepared;
     },
     observe: (event: MarketEvent) => void markets.observe(event),
     advance: () => keeper.translator.drain(),

@@ -11,7 +11,7 @@ import type { OrderTerms } from "../../core/orders/lifecycle_types.ts";
 import { isValidPrice } from "../../core/market/rounding.ts";
 import { buyCost } from "../../core/orders/order.ts";
 import type { Ms } from "../../core/units.ts";
-import type { CallStamps, SubmitCall } from "../polymarket/order_entry/types.ts";
+import type { CallStamps, PreparedOrder, SubmitCall } from "../polymarket/order_entry/types.ts";
 import { orderBody } from "../polymarket/signing/body.ts";
 import { exchangeOf } from "../polymarket/signing/contracts.ts";
 import { Ladder } from "../polymarket/signing/ladder.ts";
@@ -36,6 +36,8 @@ interface Prepared {
   readonly terms: OrderTerms;
   readonly body: string;
   readonly presigned: boolean;
+  /** Its bytes, where order entry makes them ahead: after the sync only the write is left. */
+  readonly request: PreparedOrder | undefined;
 }
 
 interface Draft {
@@ -52,7 +54,7 @@ export interface SenderDesk extends Pick<Desk, "keeper" | "markets"> {
     & Pick<GatewayOptions, "apiKey" | "log" | "onLatency" | "salt" | "signer">
     & { readonly clock: Pick<GatewayOptions["clock"], "monotonicUs" | "now"> }
     & { readonly chainId?: NonNullable<GatewayOptions["chainId"]> }
-    & { readonly entry: Pick<GatewayOptions["entry"], "submit"> };
+    & { readonly entry: Pick<GatewayOptions["entry"], "prepare" | "submit"> };
   readonly asker: Pick<Desk["asker"], "askOrderNow">;
 }
 
@@ -131,7 +133,8 @@ export class Sender {
     keeper.translator.adoptOrder(intent.orderId, prepared.signed.hash);
     // The disk may have taken long: a signal is judged where the bytes leave, not only where it came in.
     if (options.clock.now() - intent.bornAt > intent.maxAge) return "SIGNAL_STALE_AT_WIRE";
-    return options.entry.submit(prepared.body, { postOnly: intent.postOnly });
+    const { body, request } = prepared;
+    return options.entry.submit(body, { postOnly: intent.postOnly, prepared: request });
   }
 
   /** Notes what became of it, and waits for its answer. */
@@ -214,7 +217,7 @@ export class Sender {
       fee,
       costBound: buyCost(intent, fee),
     };
-    return { signed, terms, body, presigned: ready !== null };
+    return { signed, terms, body, presigned: ready !== null, request: options.entry.prepare?.(body) };
   }
 
   private marketOf({ conditionId, token }: SubmitIntent): Instrument {

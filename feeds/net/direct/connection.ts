@@ -52,7 +52,7 @@ export interface ConnectionOptions {
 
 const READ_BYTES = 32_768;
 /** An order with its head takes 2 KB. */
-export const WRITE_BYTES = 8192;
+export const WRITE_BYTES = 4096;
 
 const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).slice(0, 200);
 
@@ -75,7 +75,8 @@ export class Connection {
 
   /** Writes a request, in this turn; the connection must be idle. */
   start(pending: Pending): void {
-    const bytes = encodeRequest(this.options.fixed, pending.request, this.buffer);
+    const { request } = pending;
+    const bytes = request.bytes ?? encodeRequest(this.options.fixed, request, this.buffer);
     // The system call is made inside of this call: what comes after it does not hold the bytes up.
     const writing = this.stream.write(bytes);
     pending.writtenUs = this.options.monotonicUs();

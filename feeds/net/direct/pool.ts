@@ -65,7 +65,6 @@ class DirectPool implements Transport {
   private refill: ReturnType<typeof setTimeout> | null = null;
   private closed = false;
   private readonly problemOf = requestCheck();
-  private readonly scratch = new Uint8Array(WRITE_BYTES);
 
   constructor(private readonly options: DirectPoolOptions) {
     this.origin = originOf(options.base);
@@ -97,10 +96,13 @@ class DirectPool implements Transport {
   }
 
   send(request: DirectRequest, on?: "oldest"): Exchange {
-    const { prefix } = this.origin;
-    const whole = prefix === "" ? request : { ...request, target: prefix + request.target };
+    const whole = request.bytes === undefined ? this.whole(request) : request;
     const pending = new Pending(whole, this.giveUp);
-    const problem = this.closed ? "the connections are closed" : this.problemOf(whole);
+    const problem = this.closed
+      ? "the connections are closed"
+      : request.bytes === undefined
+      ? this.problemOf(whole)
+      : null;
     if (problem !== null) pending.fail(new DirectFailure("unsent", problem));
     else {
       const connection = on === "oldest" ? this.free.shift() : this.free.pop();
@@ -110,10 +112,15 @@ class DirectPool implements Transport {
     return pending;
   }
 
-  rehearse(request: DirectRequest): void {
+  private whole(request: DirectRequest): DirectRequest {
     const { prefix } = this.origin;
-    const whole = prefix === "" ? request : { ...request, target: prefix + request.target };
-    if (this.problemOf(whole) === null) encodeRequest(this.ofConnection.fixed, whole, this.scratch);
+    return prefix === "" ? request : { ...request, target: prefix + request.target };
+  }
+
+  encode(request: DirectRequest): DirectRequest {
+    const whole = this.whole(request);
+    if (this.problemOf(whole) !== null) return request;
+    return { ...request, bytes: encodeRequest(this.ofConnection.fixed, whole, new Uint8Array(WRITE_BYTES)) };
   }
 
   async close(): Promise<void> {

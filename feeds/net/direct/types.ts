@@ -9,6 +9,8 @@ export interface DirectRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Empty for none. */
   readonly body: string;
+  /** The whole of it as it goes over the wire, from `Transport.encode()`. */
+  readonly bytes?: Uint8Array;
 }
 
 export interface DirectAnswer {
@@ -55,8 +57,8 @@ export interface Transport {
    * Never throws.
    */
   send(request: DirectRequest, on?: "oldest"): Exchange;
-  /** Does all that comes before the write, and writes nothing; so that it is warm when it is wanted. */
-  rehearse?(request: DirectRequest): void;
+  /** The same request with all done that comes before the write; nothing is written. What HTTP forbids is left as it is. */
+  encode?(request: DirectRequest): DirectRequest;
   /** Open connections that carry nothing now, and have not since `untilUs`; absent where they are not ours to know. */
   idle?(untilUs?: number): number;
   /** Opens what is missing of the wanted connections, in the background. */

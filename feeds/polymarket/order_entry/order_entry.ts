@@ -30,8 +30,8 @@ import {
   type ReadRequest,
   valueOf,
 } from "./reads.ts";
-import type { HeartbeatAnswer, OrderEntry, SubmitCall, VenueModeState } from "./types.ts";
-import { bodyOf, openWire, replyOf, type Wire, type WireEnd } from "./wire.ts";
+import type { HeartbeatAnswer, OrderEntry, PreparedOrder, SubmitCall, VenueModeState } from "./types.ts";
+import { bodyOf, openWire, replyOf, type Wire, type WireEnd, type WireRequest } from "./wire.ts";
 
 export interface OrderEntryOptions {
   readonly profile: Pick<VenueProfile, "clob">;
@@ -251,7 +251,11 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
   const beatMs = options.deadlines?.beatMs ?? Math.max(MIN_BEAT_DEADLINE_MS, BEAT_DEADLINE_MS / clock.speed);
   const warmth = keepWarm(wire, transport, options);
 
-  const submit = (body: string, postOnly: boolean): SubmitCall => {
+  const requestOf = (body: string): WireRequest => ({
+    ...{ method: "POST", path: "/order", body },
+    deadlineMs: submitMs,
+  });
+  const submit = (body: string, postOnly: boolean, prepared?: PreparedOrder): SubmitCall => {
     if (stop.signal.aborted) {
       return {
         sent: false,
@@ -261,7 +265,9 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
     }
     const refusal = gauge.takeOrder(postOnly);
     if (refusal !== null) return { sent: false, ...refusal };
-    const { end } = wire.start({ method: "POST", path: "/order", body, deadlineMs: submitMs });
+    // One of another body is somebody's mistake, and is not sent.
+    const request = prepared?.body === body ? prepared.request as WireRequest : requestOf(body);
+    const { end } = wire.start(request);
     warmth.used();
     const reply = end.then((ended) => {
       gauge.observe("orders", ended);
@@ -274,11 +280,8 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
     get mode() {
       return gauge.mode();
     },
-    submit: (body, { postOnly }) => submit(body, postOnly),
-    rehearse(body) {
-      gauge.mode();
-      wire.rehearse({ method: "POST", path: "/order", body, deadlineMs: submitMs });
-    },
+    submit: (body, { postOnly, prepared }) => submit(body, postOnly, prepared),
+    prepare: (body) => ({ body, request: wire.prepare(requestOf(body)) }),
     cancel(hashes) {
       warmth.used();
       return cancelHashes(cancels, hashes);

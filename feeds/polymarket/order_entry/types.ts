@@ -110,6 +110,12 @@ export type HeartbeatAnswer =
   | { readonly kind: "invalid"; readonly id: string; readonly message: string }
   | { readonly kind: "failed"; readonly message: string };
 
+/** An order's request, ready to be written. */
+export interface PreparedOrder {
+  readonly body: string;
+  readonly request: unknown;
+}
+
 /** Order entry and private reads of one account. Built by `openOrderEntry()`. */
 export interface OrderEntry {
   readonly mode: VenueModeState;
@@ -117,9 +123,15 @@ export interface OrderEntry {
    * Sends a signed order's JSON body. Decides on mode and budget and writes the request before it returns: no await lies
    * between the caller's decision and the socket. `postOnly` orders pass the post-only mode.
    */
-  submit(body: string, options: { readonly postOnly: boolean }): SubmitCall;
-  /** Does with an order's body all that `submit()` does before it writes; no byte leaves, no budget is used. */
-  rehearse?(body: string): void;
+  submit(
+    body: string,
+    options: { readonly postOnly: boolean; readonly prepared?: PreparedOrder | undefined },
+  ): SubmitCall;
+  /**
+   * All that can be done with an order's body before it is sent: login and bytes. Nothing leaves and no budget is used; hand it
+   * to `submit()` soon, its login is of this second.
+   */
+  prepare?(body: string): PreparedOrder;
   /**
    * DELETE /order, or /orders in batches of at most 1000, all started before it returns. Every hash gets an outcome under
    * the text it was given with; no answer is `unknown`, and so is one that our budget kept back (`CANCEL_LIMITED`). Never

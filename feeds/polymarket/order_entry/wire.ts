@@ -24,6 +24,8 @@ export interface WireRequest {
   readonly signed?: boolean;
   /** Takes the connection that was idle longest, to keep it alive; default: the one used last. */
   readonly on?: "oldest";
+  /** From `Wire.prepare()`. */
+  readonly ready?: DirectRequest;
 }
 
 /** How a request ended. */
@@ -59,8 +61,8 @@ export interface Wire {
    * request waits for a connection. The promise never rejects.
    */
   start(request: WireRequest): { readonly writtenUs: number | null; readonly end: Promise<WireEnd> };
-  /** Does with a request all that comes before its bytes are written, and writes nothing. */
-  rehearse(request: WireRequest): void;
+  /** The same request, logged in and encoded now; nothing is written. Its login is of this second. */
+  prepare(request: WireRequest): WireRequest;
   /** Ends everything under way as ABORTED; later requests end so at once. */
   close(): void;
 }
@@ -145,7 +147,7 @@ export function openWire(options: WireOptions): Wire {
   return {
     start(request) {
       const startUs = clock.monotonicUs();
-      const exchange = transport.send(requestOf(options, request), request.on);
+      const exchange = transport.send(request.ready ?? requestOf(options, request), request.on);
       // All that follows is time that an order would wait for.
       const { writtenUs } = exchange;
       let why: Ended = null;
@@ -163,7 +165,10 @@ export function openWire(options: WireOptions): Wire {
       };
       return { writtenUs, end: finish(request, { startUs, exchange, why: () => why, done }) };
     },
-    rehearse: (request) => transport.rehearse?.(requestOf(options, request)),
+    prepare(request) {
+      const plain = requestOf(options, request);
+      return { ...request, ready: transport.encode?.(plain) ?? plain };
+    },
     close() {
       closed = true;
       for (const stop of [...running]) stop();
