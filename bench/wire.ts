@@ -6,7 +6,7 @@
  * Cases: 1, 4 and 8 markets, idle and under a burst of 20,000 frames a second from a third process (`wire_flood.ts`), each in a
  * fresh process, so that what one compiled does not help the next.
  *
- * Run: deno task bench:wire [--markets 1|4|8] [--burst RATE|0] [--deltas SHARE] [--seconds 30] [--without rehearsal,ahead,...] [--v8 FLAGS] [--json]
+ * Run: deno task bench:wire [--markets 1|4|8] [--burst RATE|0] [--deltas SHARE] [--seconds 30] [--without rehearsal,ahead,...] [--no-pin] [--v8 FLAGS] [--json]
  *   [--html FILE]
  *
  * - `--burst 0` leaves the bursts out; `--burst RATE` measures at that rate and nothing idle.
@@ -14,6 +14,7 @@
  * - `--without` leaves out what was done to make it faster, for a before and after: `rehearsal` of the order's way, orders signed
  *   `ahead`, more than three `connections`, our own `direct` HTTP (then fetch), rows of one step synced `together`.
  * - `--v8` gives the engine's process flags of V8 (for example --min-semi-space-size=64,--max-semi-space-size=64).
+ * - `--no-pin`: the engine shares its core with the venue and the flood.
  * - `--html` writes the same figures with a picture, in one file.
  *
  * Exit 1 when a target is missed; which is said.
@@ -54,10 +55,30 @@ function numberOf(flag: string, fallback: number, from: number, to: number): num
   return value >= from && value <= to ? value : refuse(flag, `a number from ${from} to ${to}`);
 }
 
+/**
+ * The engine on a core of its own, where `taskset` can do that: else the venue, woken by the very bytes that an order writes,
+ * takes the core away from the engine before it has stamped them.
+ */
+async function separateCores(): Promise<{ readonly engine: string; readonly others: string } | null> {
+  const count = navigator.hardwareConcurrency;
+  if (Deno.args.includes("--no-pin") || count < 2) return null;
+  try {
+    const probe = await new Deno.Command("taskset", { args: ["-c", `0-${count - 1}`, "true"] }).output();
+    return probe.success ? { engine: "0", others: count === 2 ? "1" : `1-${count - 1}` } : null;
+  } catch {
+    return null;
+  }
+}
+const cores = await separateCores();
+
 /** A program of ours that answers each line on its stdin with a line of JSON. */
 function start(file: string, args: readonly string[], v8Flags: string | null = null) {
-  const child = new Deno.Command(Deno.execPath(), {
+  const engine = file.includes("engine");
+  const place = cores === null ? null : engine ? cores.engine : cores.others;
+  const child = new Deno.Command(place === null ? Deno.execPath() : "taskset", {
     args: [
+      ...(place === null ? [] : ["-c", place, Deno.execPath()]),
+
       "run",
       "-q",
       "-A",
@@ -210,9 +231,9 @@ if (asJson) {
     );
   [summaryGrid(cases), stageGrid(cases), runtimeGrid(cases)].forEach(show);
   console.log(
-    `${machine}${without.length === 0 ? "" : `; without ${without.join(", ")}`}${
-      v8Flags === null ? "" : `; ${v8Flags}`
-    }`,
+    `${machine}${cores === null ? "" : ", the engine on its own"}${
+      without.length === 0 ? "" : `; without ${without.join(", ")}`
+    }${v8Flags === null ? "" : `; ${v8Flags}`}`,
   );
   for (const note of notes) console.log(note);
   for (const miss of misses) console.log(`MISSED ${miss}`);

@@ -33,7 +33,7 @@ const LOOK_MS = 200;
 const MAX_AGES = 4_000_000;
 /** As `trade --live`. */
 const FIRST_PASSES = 1_500;
-const REHEARSE_EVERY_MS = Number(Deno.env.get("EVERY") ?? 5);
+const REHEARSE_EVERY_MS = 2;
 
 /** What was added to make it faster and is left out now; names as in `wire.ts`. */
 const without = (what: string): boolean =>

@@ -148,7 +148,7 @@ const latencySection = z.strictObject({
   pauseMs: wholeMs(500),
   pauseAfterMs: wholeMs(5_000),
   /** Live: the way of an order is rehearsed this often in idle moments, so that it is warm; 0: never. */
-  rehearseEveryMs: z.int().min(0).max(1_000).default(5),
+  rehearseEveryMs: z.int().min(0).max(1_000).default(2),
   /** Live: orders are signed ahead for the prices around the best ones. */
   signAhead: z.boolean().default(true),
 });
