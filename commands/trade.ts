@@ -4,7 +4,6 @@ import type { Command } from "commander";
 import { ExchangeModel } from "../core/exchange/exchange_model.ts";
 import type { EngineOptions } from "../core/engine.ts";
 import { OperationError } from "../core/errors.ts";
-import { openCount } from "../core/orders/ledger_exposure.ts";
 import type { ExchangePort } from "../core/session.ts";
 import { formatUsdc, type Ms, type Usdc } from "../core/units.ts";
 import { accountFlags, accountOptions, openAccount } from "./account.ts";
@@ -379,7 +378,7 @@ async function openLive(
     closeOnAbort: false,
     keepAliveMs: KEEP_ALIVE_MS,
     connections: connectionsFor(ctx.config.assets.length * ctx.config.durations.length),
-    openOrders: () => live === null ? 0 : openCount(live.gateway.wallet.life),
+    openOrders: () => live === null ? 0 : live.gateway.wallet.life.orders.open,
   });
   try {
     await arm(ctx, account, options.yes);

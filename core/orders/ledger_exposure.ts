@@ -83,10 +83,3 @@ export function sellableShares(token: string, life: OrderLife, ledgers: Ledgers)
   for (const order of life.orders.values()) if (order.terms.token === token) open += blockedShares(order);
   return Math.max(0, heldOf(final) - pendingSales - open) as Shares;
 }
-
-/** Orders that a cancel-all would have to reach, as far as we know. */
-export function openCount(life: OrderLife): number {
-  let open = 0;
-  for (const order of life.orders.values()) if (!isEnded(order.state) || order.disputed) open++;
-  return open;
-}

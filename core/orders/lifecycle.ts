@@ -40,10 +40,11 @@ import type {
   TradeState,
   VenueOrderStatus,
 } from "./lifecycle_types.ts";
+import { OrderMap } from "./order_map.ts";
 import { Past, type PastLimits } from "./past.ts";
 
 export const newOrderLife = (limits?: PastLimits): OrderLife => ({
-  orders: new Map(),
+  orders: new OrderMap(),
   trades: new Map(),
   past: new Past(limits),
 });

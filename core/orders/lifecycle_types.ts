@@ -2,6 +2,7 @@
  * The words of an order's life: states, what is known of an order and a trade, what can be told, what must be done.
  * Everything is plain JSON, so that a journal can keep the inputs and rebuild the state from them.
  */
+import type { OrderMap } from "./order_map.ts";
 import type { OrderType } from "../events.ts";
 import type { FeeSchedule, Outcome, Side } from "../market/instrument.ts";
 import type { Ms, Price, Shares, Usdc } from "../units.ts";
@@ -138,7 +139,7 @@ export interface PastRecord {
 /** Everything known of one wallet's orders. `applyInput()` and `compactSettled()` are its only writers. */
 export interface OrderLife {
   /** Alive, or settled a short while ago. */
-  readonly orders: Map<string, TrackedOrder>;
+  readonly orders: OrderMap;
   readonly trades: Map<string, TrackedTrade>;
   /** Settled. */
   readonly past: PastRecord;

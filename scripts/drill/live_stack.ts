@@ -5,7 +5,6 @@
 import type { ExecutionEvent } from "../../core/events.ts";
 import type { Instrument } from "../../core/market/instrument.ts";
 import { SIGNER_TIERS, type SignerTier } from "../../core/orders/buckets.ts";
-import { openCount } from "../../core/orders/ledger_exposure.ts";
 import type { Ms, Price, Shares } from "../../core/units.ts";
 import type { Clock } from "../../feeds/clock.ts";
 import { openGateway } from "../../feeds/gateway/gateway.ts";
@@ -121,7 +120,7 @@ export async function openLiveStack(options: StackOptions): Promise<LiveStack> {
     log,
     signer: l2Signer(pair.address, secrets),
     signatureType,
-    openOrders: () => gateway === null ? 0 : openCount(gateway.wallet.life),
+    openOrders: () => gateway === null ? 0 : gateway.wallet.life.orders.open,
     keepAliveMs: null,
     ...(options.tier === undefined ? {} : { limits: SIGNER_TIERS[options.tier] }),
     ...(options.network === undefined ? {} : { network: options.network }),

@@ -69,6 +69,8 @@ Deno.test("whatever comes late, twice or never: after reconciling, orders and mo
           }
           assert.notEqual(action.type === "alarm" ? action.code : "", "TRADE_CHANGED");
         }
+        const open = [...life.orders.values()].filter((order) => !isEnded(order.state) || order.disputed);
+        assert.equal(life.orders.open, open.length);
         for (const [hash, order] of before) {
           const now = life.orders.get(hash)!;
           if (isEnded(order.state)) assert.ok(isEnded(now.state), `${order.state} -> ${now.state}`);

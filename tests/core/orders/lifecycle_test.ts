@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { newLedgers } from "../../../core/orders/ledger.ts";
-import { blockedCash, exposureOfLife, isBlocking, openCount } from "../../../core/orders/ledger_exposure.ts";
+import { blockedCash, exposureOfLife, isBlocking } from "../../../core/orders/ledger_exposure.ts";
 import { applyInput, newOrderLife } from "../../../core/orders/lifecycle.ts";
 import { DEFAULT_TIMING } from "../../../core/orders/lifecycle_ask.ts";
 import { classifyCancel, classifySubmit } from "../../../core/orders/lifecycle_reply.ts";
@@ -241,7 +241,7 @@ Deno.test("shares the venue states as matched stay blocked until trades explain 
   assert.deepEqual(asks, [{ type: "askTrades", hash, conditionId: terms.conditionId, tradeIds: [] }]);
   step({ type: "trade", at: at(5_100), trade: trade(hash, "t1", "40") });
   assert.equal(blockedCash(order()), 0);
-  assert.equal(openCount(life), 0);
+  assert.equal(life.orders.open, 0);
 });
 
 function trade(hash: string, id: string, size: string, status = "MATCHED", price = "0.5") {

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import type { ExecutionEvent, OrderRejectedEvent, SubmitIntent } from "../../../core/events.ts";
 import { heldOf } from "../../../core/orders/ledger.ts";
-import { openCount } from "../../../core/orders/ledger_exposure.ts";
 import { type Ms, ms, type Price, type Shares, type Usdc } from "../../../core/units.ts";
 import type { Clock } from "../../../feeds/clock.ts";
 import { openGateway } from "../../../feeds/gateway/gateway.ts";
@@ -104,7 +103,7 @@ async function withWorld(act: (world: World) => Promise<void>): Promise<void> {
           log: SILENT,
           signer: l2Signer(pair.address, secrets),
           signatureType: 0,
-          openOrders: () => openCount(gateway.wallet.life),
+          openOrders: () => gateway.wallet.life.orders.open,
           keepAliveMs: null,
         });
         const journal = openJournal({
