@@ -79,7 +79,7 @@ async function rehearsalOf(
     signatureType: account.signatureType,
     prepare: (body) => {
       of.gateway.refusal();
-      return entry.prepare?.(body);
+      return entry.rehearse?.(body);
     },
     monotonicUs: () => venue.clock.monotonicUs(),
   });

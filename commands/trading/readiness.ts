@@ -7,7 +7,7 @@ import type { Gateway } from "../../feeds/gateway/types.ts";
 import type { Rehearsal } from "./rehearsal.ts";
 
 export interface ReadinessOptions {
-  readonly engine: Pick<Engine, "preview">;
+  readonly engine: Pick<Engine, "observe" | "preview">;
   readonly gateway: Pick<Gateway, "prepare" | "state">;
   /** Null: nothing is rehearsed. */
   readonly rehearsal: Pick<Rehearsal, "pass"> | null;
@@ -21,6 +21,7 @@ export interface ReadinessOptions {
 const TICKS_AHEAD = [0, 1, -1, 2, -2];
 /** The orders that may be wanted are looked up in every so manyeth turn. */
 const LOOK_EVERY = 4;
+const NOTHING = (): void => {};
 /** Signed in one turn at most: a signature holds the loop up for a tenth of a millisecond. */
 const MOST_A_TURN = 2;
 
@@ -43,7 +44,11 @@ export class Readiness {
   /** One turn of it. */
   turn(): void {
     const { engine, gateway, rehearsal, signAhead } = this.options;
-    rehearsal?.pass();
+    if (rehearsal !== null) {
+      rehearsal.pass();
+      // What the next decision will read, of the session itself.
+      engine.observe(NOTHING);
+    }
     if (!signAhead || gateway.state !== "running") return;
     if (this.turns++ % LOOK_EVERY === 0) this.wanted = engine.preview(TICKS_AHEAD);
     this.signed += gateway.prepare(this.wanted, MOST_A_TURN);

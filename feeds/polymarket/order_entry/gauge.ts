@@ -80,6 +80,13 @@ export class Gauge {
     };
   }
 
+  /** Looks at everything that `takeOrder()` looks at, and takes nothing. */
+  rehearse(): void {
+    const now = this.options.clock.now();
+    modeForbids(modeAt(this.memory, now), false);
+    takeBudget(this.budgets, ONE_ORDER, this.options.openOrders(), now);
+  }
+
   /**
    * Takes tokens for as many of `count` cancels as may go, the first ones; 0 when none may. What is cancelled needs no
    * token of a later cancel-all, so that the reserve which every order left behind is there for it.

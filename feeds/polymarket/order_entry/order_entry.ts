@@ -282,6 +282,10 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
     },
     submit: (body, { postOnly, prepared }) => submit(body, postOnly, prepared),
     prepare: (body) => ({ body, request: wire.prepare(requestOf(body)) }),
+    rehearse(body) {
+      gauge.rehearse();
+      return { body, request: wire.prepare(requestOf(body)) };
+    },
     cancel(hashes) {
       warmth.used();
       return cancelHashes(cancels, hashes);

@@ -132,6 +132,8 @@ export interface OrderEntry {
    * to `submit()` soon, its login is of this second.
    */
   prepare?(body: string): PreparedOrder;
+  /** As `prepare()`, with what `submit()` does besides; nothing leaves and nothing is counted. */
+  rehearse?(body: string): PreparedOrder;
   /**
    * DELETE /order, or /orders in batches of at most 1000, all started before it returns. Every hash gets an outcome under
    * the text it was given with; no answer is `unknown`, and so is one that our budget kept back (`CANCEL_LIMITED`). Never

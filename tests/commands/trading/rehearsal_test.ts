@@ -61,10 +61,12 @@ Deno.test("a rehearsal that goes on for hours begins anew and anew, and goes on"
 Deno.test("while nothing waits, the way is rehearsed and what may be wanted next is signed, a little in each turn", () => {
   let passes = 0;
   let looks = 0;
+  let seen = 0;
   const asked: number[] = [];
   const state = { now: "running" as const } as { now: "running" | "resyncing" };
   const readiness = new Readiness({
     engine: {
+      observe: () => void seen++,
       preview: () => {
         looks++;
         return [{ orderId: "" } as SubmitIntent];
@@ -84,6 +86,7 @@ Deno.test("while nothing waits, the way is rehearsed and what may be wanted next
   });
   for (let i = 0; i < 8; i++) readiness.turn();
   assert.deepEqual([passes, looks, asked.length, readiness.signed], [8, 2, 8, 16]);
+  assert.equal(seen, 8);
   state.now = "resyncing";
   readiness.turn();
   assert.deepEqual([passes, asked.length], [9, 8], "nothing is signed while nothing may be sent");
