@@ -27,9 +27,21 @@ export function decisionLine(decision: Decision): string {
   ]);
 }
 
+/** A decision whose line is made when somebody wants it. Nobody changes a decision once it was taken. */
+export class NotedDecision {
+  private text: string | null = null;
+
+  constructor(private readonly decision: Decision) {}
+
+  /** Canonical. */
+  get line(): string {
+    return this.text ??= decisionLine(this.decision);
+  }
+}
+
 export class DecisionLog {
   private current = FIRST_HASH;
-  private waiting: string[] = [];
+  private waiting: NotedDecision[] = [];
   count = 0;
 
   /** `write` gets each finished line; it may throw (disk full). */
@@ -43,25 +55,25 @@ export class DecisionLog {
 
   /** Adds a decision, chained and written, and returns its canonical line. */
   add(decision: Decision): string {
-    const line = this.note(decision);
+    const noted = this.note(decision);
     this.flush();
-    return line;
+    return noted.line;
   }
 
   /** As `add()`, chained and written by the next `flush()`: an order that the decision led to need not wait for that. */
-  note(decision: Decision): string {
-    const line = decisionLine(decision);
-    this.waiting.push(line);
+  note(decision: Decision): NotedDecision {
+    const noted = new NotedDecision(decision);
+    this.waiting.push(noted);
     this.count++;
-    return line;
+    return noted;
   }
 
   /** Chains and writes what was noted. */
   flush(): void {
     if (this.waiting.length === 0) return;
-    const lines = this.waiting;
+    const { waiting } = this;
     this.waiting = [];
-    for (const line of lines) {
+    for (const { line } of waiting) {
       const next = decisionHash(this.current, line);
       this.write(`${decisionFileLine(line, next)}\n`);
       this.current = next;

@@ -46,6 +46,8 @@ const BINS_PER_DOUBLING = 4;
 const BIN_COUNT = 31 * BINS_PER_DOUBLING;
 /** More assets and lengths than exist; what comes after shares the last row. */
 const MAX_SERIES = 64;
+/** Measurements of some frames. */
+const MAX_WAITING = 512;
 
 export interface StageNumbers {
   readonly p50: number;
@@ -80,6 +82,10 @@ export class LatencyRecorder {
   private readonly series: Series[] = [];
   private readonly byName = new Map<string, number>();
   private readonly bins = STAGES.map(() => new Int32Array(BIN_COUNT));
+  /** What was measured and is in no histogram yet: series and stage in one number, and tenths. */
+  private readonly waitingAt = new Int32Array(MAX_WAITING);
+  private readonly waitingTenths = new Int32Array(MAX_WAITING);
+  private waiting = 0;
   /** Exact; histograms round theirs to their resolution. Tenths, by series and stage. */
   private readonly highest = new Float64Array(MAX_SERIES * STAGES.length);
 
@@ -100,10 +106,21 @@ export class LatencyRecorder {
 
   /** Records `us` microseconds (clamped to 0..60 s) of the stage with number `stage` under a number of `seriesOf()`. */
   add(series: number, stage: number, us: number): void {
-    const tenths = us > 0 ? Math.min(MAX_TENTHS, Math.round(us * PER_US)) : 0;
-    const { cells } = this.series[series]!;
+    if (this.waiting === MAX_WAITING) this.settle();
+    this.waitingAt[this.waiting] = series * STAGES.length + stage;
+    this.waitingTenths[this.waiting++] = us > 0 ? Math.min(MAX_TENTHS, Math.round(us * PER_US)) : 0;
+  }
+
+  /** Puts what was measured into the histograms: they lie all over the memory, which an order should not wait for. */
+  settle(): void {
+    for (let i = 0; i < this.waiting; i++) this.put(this.waitingAt[i]!, this.waitingTenths[i]!);
+    this.waiting = 0;
+  }
+
+  private put(at: number, tenths: number): void {
+    const stage = at % STAGES.length;
+    const { cells } = this.series[(at - stage) / STAGES.length]!;
     (cells[stage] ??= newHistogram()).recordValue(tenths);
-    const at = series * STAGES.length + stage;
     if (tenths > this.highest[at]!) this.highest[at] = tenths;
     const octave = 31 - Math.clz32(tenths | 1);
     const bin = octave * BINS_PER_DOUBLING +
@@ -119,6 +136,7 @@ export class LatencyRecorder {
 
   /** Stages that have at least one value, over all assets and windows. */
   numbers(): Partial<Record<Stage, StageNumbers>> {
+    this.settle();
     const out: Partial<Record<Stage, StageNumbers>> = {};
     for (const [at, stage] of STAGES.entries()) {
       const cells = this.series.flatMap(({ cells }) => cells[at] ?? []);
@@ -132,6 +150,7 @@ export class LatencyRecorder {
 
   /** The whole table, by stage, then in the order in which assets and windows turned up. */
   rows(): StageRow[] {
+    this.settle();
     return STAGES.flatMap((stage, at) =>
       this.series.flatMap(({ asset, window, cells }, series) => {
         const cell = cells[at];

@@ -15,7 +15,7 @@ import { type ExchangePort, Session } from "../../core/session.ts";
 import { formatPrice, formatShares, formatUsdc, type Ms, type Price, type Usdc } from "../../core/units.ts";
 import type { FillRow, WindowRow } from "../report/model.ts";
 import type { OrderLatency } from "../../feeds/gateway/types.ts";
-import { DecisionLog } from "./decision_log.ts";
+import { DecisionLog, type NotedDecision } from "./decision_log.ts";
 import { FrameTrace } from "./frame_trace.ts";
 import { LatencyRecorder } from "./latency.ts";
 import { ParityBook, type ParitySettings } from "./parity_book.ts";
@@ -55,7 +55,7 @@ export interface RecorderOptions {
 /** The record of a session, as the engine's loop sees it. */
 export interface StepRecord {
   step(event: Event, more: boolean): void;
-  decision(line: string): void;
+  decision(noted: NotedDecision): void;
   intent(intent: Intent): void;
 }
 
@@ -93,8 +93,8 @@ export class SessionRecorder {
       ...options.engine,
       ...(this.trace === null ? {} : { trace: this.trace }),
       onDecision: (decision) => {
-        const line = this.decisions.note(decision);
-        options.record?.decision(line);
+        const noted = this.decisions.note(decision);
+        options.record?.decision(noted);
         options.observer?.decision(decision);
       },
       onView: (view, window) => {
@@ -136,6 +136,7 @@ export class SessionRecorder {
     }
     if (events.length > 0) this.series.addEquity(this.lastEventMs, this.engine.equity());
     this.decisions.flush();
+    this.latency.settle();
     this.parity?.flush();
   }
 

@@ -126,9 +126,9 @@ export class SessionRecordWriter {
     this.push(more ? EVENT_MORE : EVENT, event);
   }
 
-  /** The canonical line of a decision of the last step. */
-  decision(line: string): void {
-    this.push(DECISION, line);
+  /** A decision of the last step, with its canonical line. */
+  decision(noted: { readonly line: string }): void {
+    this.push(DECISION, noted);
   }
 
   /** An intent that the last step let out. */
@@ -214,7 +214,7 @@ export class SessionRecordWriter {
     let line: string;
     if (kind === DECISION) {
       this.totals.decisions++;
-      line = decisionRecord(item as string);
+      line = decisionRecord((item as { readonly line: string }).line);
     } else if (kind === INTENT) {
       this.totals.intents++;
       line = intentRecord(item as Intent);

@@ -79,7 +79,7 @@ Deno.test("what waits is written within the flush time, in order, whole steps to
       const event: Event = i === 0 ? windowEvent(START) : clock(START + i);
       record.step(event, i % 7 === 3);
       wanted.push(eventRecord(event, i % 7 === 3));
-      record.decision(`[${i}]`);
+      record.decision({ line: `[${i}]` });
       record.intent(submit({ orderId: `o${i}` }));
       wanted.push(`["d",[${i}]]`, `["i",${JSON.stringify(submit({ orderId: `o${i}` }))}]`);
     }
