@@ -33,7 +33,7 @@ const LOOK_MS = 200;
 const MAX_AGES = 4_000_000;
 /** As `trade --live`. */
 const FIRST_PASSES = 1_500;
-const REHEARSE_EVERY_MS = Number(Deno.env.get("EVERY") ?? 2);
+const REHEARSE_EVERY_MS = 2;
 
 /** What was added to make it faster and is left out now; names as in `wire.ts`. */
 const without = (what: string): boolean =>
@@ -115,9 +115,9 @@ const monotonicUs = (): number => clock.monotonicUs();
 const rehearsal = without("rehearsal") ? null : await openRehearsal({
   engine: { ...engine, policy: { ...policy } },
   ...{ windows: markets, signatureType: 0, random: cryptoRandom, curve, monotonicUs },
-  prepare: (body) => {
+  rehearse: (body) => {
     stack.gateway.refusal();
-    return stack.entry.rehearse?.(body);
+    stack.entry.rehearse?.(body);
   },
 });
 await rehearsal?.run(FIRST_PASSES);

@@ -77,9 +77,9 @@ async function rehearsalOf(
     ...{ engine: of.engine, curve: of.curve, random },
     windows: assets.length * durations.length,
     signatureType: account.signatureType,
-    prepare: (body) => {
+    rehearse: (body) => {
       of.gateway.refusal();
-      return entry.rehearse?.(body);
+      entry.rehearse?.(body);
     },
     monotonicUs: () => venue.clock.monotonicUs(),
   });

@@ -17,7 +17,6 @@ import { newKey } from "../../feeds/keys/keystore.ts";
 import { newSink } from "../../feeds/net/sink.ts";
 import { decodeMarketFrame } from "../../feeds/polymarket/market_codec.ts";
 import { accountOf, openSigner } from "../../feeds/polymarket/signing/account.ts";
-import type { PreparedOrder } from "../../feeds/polymarket/order_entry/types.ts";
 import type { Curve } from "../../feeds/polymarket/signing/curve.ts";
 import type { OrderSigner } from "../../feeds/polymarket/signing/fast_signer.ts";
 import { type FillRandom, saltSource } from "../../feeds/polymarket/signing/order.ts";
@@ -34,7 +33,7 @@ export interface RehearsalOptions {
   /** The session's own curve: its code is what is to stay warm. */
   readonly curve: Curve;
   /** As order entry's: makes of an order's body what would be sent, and sends nothing. */
-  readonly prepare: (body: string) => PreparedOrder | undefined;
+  readonly rehearse: (body: string) => void;
   readonly monotonicUs: () => number;
 }
 
@@ -124,7 +123,7 @@ class Episode {
       clock,
       apiKey: new Secret("00000000-0000-0000-0000-000000000000"),
       salt: saltSource(options.random),
-      prepare: options.prepare,
+      rehearse: options.rehearse,
     });
     this.recorder = new SessionRecorder({
       engine: {

@@ -23,8 +23,8 @@ export interface RehearsalPortOptions {
   readonly apiKey: Secret<string>;
   readonly clock: Pick<Clock, "monotonicUs" | "now">;
   readonly salt: () => number;
-  /** As order entry's: makes of a body what would be sent, and sends nothing. */
-  readonly prepare: (body: string) => PreparedOrder | undefined;
+  /** As order entry's. */
+  readonly rehearse: (body: string) => void;
 }
 
 export interface RehearsalPort extends ExchangePort {
@@ -75,7 +75,8 @@ export function openRehearsalPort(options: RehearsalPortOptions): RehearsalPort 
   const entry = {
     prepare(body: string): PreparedOrder {
       prepared++;
-      return options.prepare(body) ?? { body, request: null };
+      options.rehearse(body);
+      return { body, request: null };
     },
     submit: () => REFUSED,
   };

@@ -95,11 +95,15 @@ export class Sender {
       at,
       terms: prepared.terms,
     }));
+    const { translator } = keeper;
+    // Before the sync, so that after it nothing but the write is left.
+    for (const { intent, prepared } of ready) translator.adoptOrder(intent.orderId, prepared.signed.hash);
     try {
       if (created.length === 1) keeper.create(created[0]!);
       else if (created.length > 1) keeper.createAll(created);
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
+      for (const { intent, prepared } of ready) translator.disownOrder(intent.orderId, prepared.signed.hash);
       const broken = { code: "JOURNAL_BROKEN", message: error.message };
       return drafts.map((draft) => "prepared" in draft ? broken : draft);
     }
@@ -120,6 +124,7 @@ export class Sender {
     }
     try {
       const prepared = this.prepareOrder(intent, takenAt);
+      if ("code" in prepared) return prepared;
       return { intent, prepared, takenUs, takenAt, signedUs: clock.monotonicUs() };
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
@@ -129,8 +134,7 @@ export class Sender {
 
   /** Its row is on disk: now it may leave. A code when it does not. */
   private release({ intent, prepared }: Draft): SubmitCall | string {
-    const { options, keeper } = this.desk;
-    keeper.translator.adoptOrder(intent.orderId, prepared.signed.hash);
+    const { options } = this.desk;
     // The disk may have taken long: a signal is judged where the bytes leave, not only where it came in.
     if (options.clock.now() - intent.bornAt > intent.maxAge) return "SIGNAL_STALE_AT_WIRE";
     const { body, request } = prepared;
@@ -178,7 +182,7 @@ export class Sender {
     this.ladder.drop(token);
   }
 
-  private prepareOrder(intent: SubmitIntent, at: Ms): Prepared {
+  private prepareOrder(intent: SubmitIntent, at: Ms): Prepared | Refused {
     const { options } = this.desk;
     const instrument = this.marketOf(intent);
     const { token, outcome, side, orderType, postOnly, limit, size, spend, conditionId, orderId } = intent;
@@ -217,7 +221,9 @@ export class Sender {
       fee,
       costBound: buyCost(intent, fee),
     };
-    return { signed, terms, body, presigned: ready !== null, request: options.entry.prepare?.(body) };
+    const request = options.entry.prepare?.(body, { postOnly });
+    if (request !== undefined && "code" in request) return request;
+    return { signed, terms, body, presigned: ready !== null, request };
   }
 
   private marketOf({ conditionId, token }: SubmitIntent): Instrument {

@@ -115,6 +115,13 @@ export class Translator {
     this.open.add(hash);
   }
 
+  /** Takes `adoptOrder()` back: it was not journalled, and did not leave. */
+  disownOrder(orderId: string, hash: string): void {
+    this.hashes.delete(orderId);
+    this.session.delete(hash);
+    this.open.delete(hash);
+  }
+
   /** Tells the engine what is there; from now on every input is translated. Returns what it was given. */
   begin(beginning: Beginning): { readonly usableCash: Usdc; readonly adopted: readonly AdoptedPosition[] } {
     const { life, ledgers } = this.wallet;

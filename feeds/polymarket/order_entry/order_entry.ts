@@ -30,7 +30,14 @@ import {
   type ReadRequest,
   valueOf,
 } from "./reads.ts";
-import type { HeartbeatAnswer, OrderEntry, PreparedOrder, SubmitCall, VenueModeState } from "./types.ts";
+import type {
+  EntryRefusal,
+  HeartbeatAnswer,
+  OrderEntry,
+  PreparedOrder,
+  SubmitCall,
+  VenueModeState,
+} from "./types.ts";
 import { bodyOf, openWire, replyOf, type Wire, type WireEnd, type WireRequest } from "./wire.ts";
 
 export interface OrderEntryOptions {
@@ -255,18 +262,17 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
     ...{ method: "POST", path: "/order", body },
     deadlineMs: submitMs,
   });
+  /** Takes the budget of one order. */
+  const refusalOf = (postOnly: boolean): EntryRefusal | null =>
+    stop.signal.aborted
+      ? { code: "ORDER_ENTRY_CLOSED", message: "Cannot send an order: order entry is closed" }
+      : gauge.takeOrder(postOnly);
   const submit = (body: string, postOnly: boolean, prepared?: PreparedOrder): SubmitCall => {
-    if (stop.signal.aborted) {
-      return {
-        sent: false,
-        code: "ORDER_ENTRY_CLOSED",
-        message: "Cannot send an order: order entry is closed",
-      };
-    }
-    const refusal = gauge.takeOrder(postOnly);
+    const ready = prepared?.body === body ? prepared : null;
+    const refusal = ready === null ? refusalOf(postOnly) : null;
     if (refusal !== null) return { sent: false, ...refusal };
     // One of another body is somebody's mistake, and is not sent.
-    const request = prepared?.body === body ? prepared.request as WireRequest : requestOf(body);
+    const request = ready === null ? requestOf(body) : ready.request as WireRequest;
     const { end } = wire.start(request);
     warmth.used();
     const reply = end.then((ended) => {
@@ -281,10 +287,10 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
       return gauge.mode();
     },
     submit: (body, { postOnly, prepared }) => submit(body, postOnly, prepared),
-    prepare: (body) => ({ body, request: wire.prepare(requestOf(body)) }),
+    prepare: (body, { postOnly }) => refusalOf(postOnly) ?? { body, request: wire.prepare(requestOf(body)) },
     rehearse(body) {
       gauge.rehearse();
-      return { body, request: wire.prepare(requestOf(body)) };
+      wire.prepare(requestOf(body));
     },
     cancel(hashes) {
       warmth.used();

@@ -116,6 +116,12 @@ export interface PreparedOrder {
   readonly request: unknown;
 }
 
+/** Why order entry does not send an order now. */
+export interface EntryRefusal {
+  readonly code: string;
+  readonly message: string;
+}
+
 /** Order entry and private reads of one account. Built by `openOrderEntry()`. */
 export interface OrderEntry {
   readonly mode: VenueModeState;
@@ -128,12 +134,12 @@ export interface OrderEntry {
     options: { readonly postOnly: boolean; readonly prepared?: PreparedOrder | undefined },
   ): SubmitCall;
   /**
-   * All that can be done with an order's body before it is sent: login and bytes. Nothing leaves and no budget is used; hand it
-   * to `submit()` soon, its login is of this second.
+   * All of `submit()` that can be done before an order's row is on disk: mode, budget (taken here), login and bytes. Hand it to
+   * `submit()` in the same turn of the event loop, which then only writes.
    */
-  prepare?(body: string): PreparedOrder;
-  /** As `prepare()`, with what `submit()` does besides; nothing leaves and nothing is counted. */
-  rehearse?(body: string): PreparedOrder;
+  prepare?(body: string, options: { readonly postOnly: boolean }): PreparedOrder | EntryRefusal;
+  /** As `prepare()`; nothing is counted, and `submit()` does not take it. */
+  rehearse?(body: string): void;
   /**
    * DELETE /order, or /orders in batches of at most 1000, all started before it returns. Every hash gets an outcome under
    * the text it was given with; no answer is `unknown`, and so is one that our budget kept back (`CANCEL_LIMITED`). Never

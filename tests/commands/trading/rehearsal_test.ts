@@ -16,7 +16,7 @@ async function rehearsed(passes: number, over: Partial<RehearsalOptions> = {}): 
   const rehearsal = await openRehearsal({
     engine: engineOptions(defaultConfig(), { strategy: "fair-value", seed: 1, stops: true }),
     ...{ windows: 4, signatureType: 0, random, curve },
-    prepare: (body) => void bodies.push(body),
+    rehearse: (body) => void bodies.push(body),
     monotonicUs: () => us += 3,
     ...over,
   });
