@@ -187,10 +187,11 @@ export class Sender {
     const instrument = this.marketOf(intent);
     const { token, outcome, side, orderType, postOnly, limit, size, spend, conditionId, orderId } = intent;
     const wanted: SigningTerms = { token, side, orderType, limit, size, spend };
-    const ready = this.ladder.take(wanted, instrument.tick);
+    const domain = exchangeOf(instrument, options.chainId);
+    const ready = this.ladder.take(wanted, instrument.tick, domain);
     const signed = ready ?? options.signer.sign(
       buildOrder(wanted, instrument.tick, options.signer.account, { salt: options.salt(), timestampMs: at }),
-      exchangeOf(instrument, options.chainId),
+      domain,
     );
     const expirationS = orderType === "GTD" && intent.expireAt !== undefined
       ? Math.ceil(intent.expireAt / 1_000) + GTD_MARGIN_S

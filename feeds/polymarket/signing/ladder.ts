@@ -1,10 +1,10 @@
 /**
  * Orders signed before they are wanted, one for each price that the next decision may name, so that sending costs a map
- * look-up. Each may be taken once, for exactly the terms and the tick it was signed for. The venue does not look at an order's timestamp
- * for freshness (protocol dossier, 2026-11-21); should it begin to, `maxAgeMs` bounds how old one can be.
+ * look-up. Each may be taken once, for exactly the terms, the tick and the exchange it was signed for. The venue does not look at an
+ * order's timestamp for freshness (protocol dossier, 2026-11-21); should it begin to, `maxAgeMs` bounds how old one can be.
  */
 import type { Ms, Price } from "../../../core/units.ts";
-import type { ExchangeDomain } from "./contracts.ts";
+import { domainKey, type ExchangeDomain } from "./contracts.ts";
 import type { OrderSigner } from "./fast_signer.ts";
 import { buildOrder, type OrderTerms, type SignedOrder } from "./order.ts";
 
@@ -30,7 +30,11 @@ const MAX_AGE_MS = 60_000;
 const nameOf = (
   { token, side, orderType, limit, size, spend, protectPrice }: OrderTerms,
   tick: Price,
-): string => `${token}/${side}/${orderType}/${limit}/${size}/${spend}/${tick}/${protectPrice === true}`;
+  domain: ExchangeDomain,
+): string =>
+  `${token}/${side}/${orderType}/${limit}/${size}/${spend}/${tick}/${protectPrice === true}/${
+    domainKey(domain)
+  }`;
 
 export class Ladder {
   private readonly rungs = new Map<string, Rung>();
@@ -53,7 +57,7 @@ export class Ladder {
    */
   sign(terms: OrderTerms, tick: Price, domain: ExchangeDomain): boolean {
     const { now, salt, signer } = this.options;
-    const name = nameOf(terms, tick);
+    const name = nameOf(terms, tick, domain);
     const known = this.rungs.get(name);
     const at = now();
     if (known !== undefined && ageOf(known, at) <= this.maxAgeMs / 2) return false;
@@ -65,8 +69,8 @@ export class Ladder {
   }
 
   /** The order signed for these terms, which then is gone; null when there is none, or only an old one. */
-  take(terms: OrderTerms, tick: Price): SignedOrder | null {
-    const name = nameOf(terms, tick);
+  take(terms: OrderTerms, tick: Price, domain: ExchangeDomain): SignedOrder | null {
+    const name = nameOf(terms, tick, domain);
     const rung = this.rungs.get(name);
     if (rung === undefined) return null;
     this.rungs.delete(name);

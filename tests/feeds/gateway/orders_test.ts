@@ -4,7 +4,7 @@ import type { OrderDoneEvent, OrderRejectedEvent } from "../../../core/events.ts
 import type { Ms, Price, Shares, Usdc } from "../../../core/units.ts";
 import { withFolder } from "../journal/journals.ts";
 import { COND, FakeVenue, settle, UP } from "./fake_venue.ts";
-import { assertAgrees, intent, opened, resting, withGateway } from "./stage.ts";
+import { assertAgrees, fakeSigner, INSTRUMENT, intent, opened, resting, withGateway } from "./stage.ts";
 
 const rejection = (events: readonly unknown[]) => events.at(-1) as OrderRejectedEvent;
 
@@ -378,4 +378,26 @@ Deno.test("orders signed ahead are used once, and never after the tick changed",
     await settle();
     assert.deepEqual([gateway.stats.presigned, gateway.stats.submitted], [1, 3]);
   });
+});
+
+Deno.test("an order signed ahead for one exchange is not sent to another one that its market moved to", async () => {
+  const domains: string[] = [];
+  const signer = fakeSigner();
+  const sign: typeof signer.sign = (fields, domain) => {
+    domains.push(domain.version);
+    return signer.sign(fields, domain);
+  };
+  await withGateway(async ({ venue, gateway }) => {
+    const { token, side, orderType, limit, size, spend, conditionId } = intent(venue);
+    assert.equal(gateway.prepare([{ conditionId, token, side, orderType, limit, size, spend }], 1), 1);
+    const now = venue.clock.now();
+    gateway.observe({
+      ...{ type: "window", tExchange: now, tReceive: now },
+      instrument: { ...INSTRUMENT, version: "v2" },
+    });
+    gateway.submit(intent(venue), now);
+    await settle();
+    assert.deepEqual(domains, ["2", "3"]);
+    assert.deepEqual([gateway.stats.presigned, gateway.stats.submitted], [0, 1]);
+  }, { signer: { ...signer, sign } });
 });

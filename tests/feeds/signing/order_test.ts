@@ -209,18 +209,18 @@ function ladderAt(prices: readonly number[]) {
 Deno.test("a ladder gives each signed order once, under its price, valid and of its own id", () => {
   const { ladder } = ladderAt([5500, 5600, 5700]);
   const ids = [5500, 5600, 5700].map((limit) => {
-    const order = ladder.take(terms({ limit: limit as Price }), TICK);
+    const order = ladder.take(terms({ limit: limit as Price }), TICK, domain);
     assert.ok(order);
     assert.equal(order.fields.makerAmount, limit * 500);
     assert.equal(orderHash(order.fields, domain), order.hash);
-    assert.equal(ladder.take(terms({ limit: limit as Price }), TICK), null, "only once");
+    assert.equal(ladder.take(terms({ limit: limit as Price }), TICK, domain), null, "only once");
     return order.hash;
   });
   assert.equal(new Set(ids).size, 3);
   assert.equal(ladder.size, 0);
 });
 
-Deno.test("an order signed ahead is of exactly its terms: another price, amount, tick, token or side takes nothing", () => {
+Deno.test("an order signed ahead is of exactly its terms: another price, amount, tick, token, side or exchange takes nothing", () => {
   const { ladder } = ladderAt([5500, 5600]);
   const others = [
     { limit: 5800 as Price },
@@ -231,8 +231,11 @@ Deno.test("an order signed ahead is of exactly its terms: another price, amount,
     { spend: 1 as Usdc },
     { protectPrice: true },
   ];
-  for (const over of others) assert.equal(ladder.take(terms(over), TICK), null);
-  assert.equal(ladder.take(terms(), 10 as Price), null);
+  for (const over of others) assert.equal(ladder.take(terms(over), TICK, domain), null);
+  assert.equal(ladder.take(terms(), 10 as Price, domain), null);
+  for (const market of [{ version: "v2", negRisk: false }, { version: "v1", negRisk: true }] as const) {
+    assert.equal(ladder.take(terms(), TICK, exchangeOf(market)), null, "of another exchange");
+  }
   assert.equal(ladder.size, 2);
   assert.ok(ladder.sign(terms({ size: 6_000_000 as Shares }), TICK, domain));
   assert.equal(ladder.size, 3, "two amounts at one price beside each other");
@@ -251,10 +254,10 @@ Deno.test("what is signed is not signed again until half of its time is over, an
   pass(1);
   assert.equal(ladder.sign(at, TICK, domain), true);
   pass(60);
-  assert.equal(ladder.take(at, TICK)?.fields.timestamp, time.now - 60 * SECOND);
+  assert.equal(ladder.take(at, TICK, domain)?.fields.timestamp, time.now - 60 * SECOND);
   assert.ok(ladder.sign(at, TICK, domain));
   pass(61);
-  assert.equal(ladder.take(at, TICK), null);
+  assert.equal(ladder.take(at, TICK, domain), null);
   assert.equal(ladder.size, 0);
 });
 
@@ -262,8 +265,8 @@ Deno.test("a ladder holds so many orders, the longest signed goes first", () => 
   const ladder = new Ladder({ signer, salt: saltSource(random), now: () => stamp.timestampMs, maxRungs: 2 });
   for (const limit of [5500, 5600, 5700]) ladder.sign(terms({ limit: limit as Price }), TICK, domain);
   assert.equal(ladder.size, 2);
-  assert.equal(ladder.take(terms({ limit: 5500 as Price }), TICK), null);
-  assert.ok(ladder.take(terms({ limit: 5700 as Price }), TICK));
+  assert.equal(ladder.take(terms({ limit: 5500 as Price }), TICK, domain), null);
+  assert.ok(ladder.take(terms({ limit: 5700 as Price }), TICK, domain));
 });
 
 Deno.test("an API secret that is no base64 is refused without being quoted; URL-safe text is accepted", () => {
