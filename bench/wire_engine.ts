@@ -124,6 +124,9 @@ await rehearsal?.run(FIRST_PASSES);
 const readiness = new Readiness({
   ...{ engine: recorder.engine, gateway: stack.gateway, rehearsal },
   ...{ signAhead: !without("ahead"), everyMs: REHEARSE_EVERY_MS },
+  onFault: (error) => {
+    throw error;
+  },
 });
 const runtime = new RuntimeWatch(monotonicUs);
 

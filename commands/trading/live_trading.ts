@@ -271,7 +271,13 @@ export class LiveTrading {
     const { gateway, rehearsal } = this;
     if (rehearsal !== null || signAhead) {
       const everyMs = rehearseEveryMs === 0 ? TURN_MS : rehearseEveryMs;
-      this.readiness = new Readiness({ engine: recorder.engine, gateway, rehearsal, signAhead, everyMs });
+      this.readiness = new Readiness({
+        ...{ engine: recorder.engine, gateway, rehearsal, signAhead, everyMs },
+        onFault: (error) =>
+          this.ctx.log.error("orders are not kept ready any more: a fault inside the program", {
+            error: String(error),
+          }),
+      });
     }
     this.pump();
   }

@@ -15,6 +15,8 @@ export interface ReadinessOptions {
   readonly signAhead: boolean;
   /** Pause between two turns, wall ms. */
   readonly everyMs: number;
+  /** A turn failed; told once, and nothing more is done. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** Prices ahead of the best ones on either side, in ticks. */
@@ -28,6 +30,7 @@ const MOST_A_TURN = 2;
 export class Readiness {
   private timer: ReturnType<typeof setInterval> | undefined;
   private turns = 0;
+  private failed = false;
   private wanted: ReturnType<Engine["preview"]> = [];
   /** Orders signed ahead since the beginning. */
   signed = 0;
@@ -41,8 +44,19 @@ export class Readiness {
     }, this.options.everyMs);
   }
 
-  /** One turn of it. */
+  /** One turn of it. Throws nothing: orders are slower without it, and open ones must not be left alone for its sake. */
   turn(): void {
+    if (this.failed) return;
+    try {
+      this.makeReady();
+    } catch (error) {
+      this.failed = true;
+      this.close();
+      this.options.onFault(error);
+    }
+  }
+
+  private makeReady(): void {
     const { engine, gateway, rehearsal, signAhead } = this.options;
     if (rehearsal !== null) {
       rehearsal.pass();

@@ -38,6 +38,7 @@ interface Prepared {
   readonly presigned: boolean;
   /** Its bytes, where order entry makes them ahead: after the sync only the write is left. */
   readonly request: PreparedOrder | undefined;
+  readonly isLate: () => boolean;
 }
 
 interface Draft {
@@ -88,7 +89,12 @@ export class Sender {
    */
   sendAll(intents: readonly SubmitIntent[]): readonly (Refused | null)[] {
     const { keeper } = this.desk;
-    const drafts = intents.map((intent) => this.draft(intent));
+    let before = 0;
+    const drafts = intents.map((intent) => {
+      const draft = this.draft(intent, before);
+      if ("prepared" in draft) before++;
+      return draft;
+    });
     const ready = drafts.filter((draft) => "prepared" in draft);
     const created = ready.map(({ prepared, takenAt: at }) => ({
       type: "created" as const,
@@ -114,8 +120,8 @@ export class Sender {
     return drafts.map((draft) => "prepared" in draft ? null : draft);
   }
 
-  /** Signed and ready to be written down, or why not. */
-  private draft(intent: SubmitIntent): Draft | Refused {
+  /** Signed and ready to be written down, or why not. `before`: drafts made before it in this turn. */
+  private draft(intent: SubmitIntent, before: number): Draft | Refused {
     const { clock } = this.desk.options;
     const takenUs = clock.monotonicUs();
     const takenAt = clock.now();
@@ -123,7 +129,7 @@ export class Sender {
       return { code: "INTENT_EXPIRED", message: `intent is ${takenAt - intent.bornAt} ms old` };
     }
     try {
-      const prepared = this.prepareOrder(intent, takenAt);
+      const prepared = this.prepareOrder(intent, takenAt, before);
       if ("code" in prepared) return prepared;
       return { intent, prepared, takenUs, takenAt, signedUs: clock.monotonicUs() };
     } catch (error) {
@@ -136,9 +142,13 @@ export class Sender {
   private release({ intent, prepared }: Draft): SubmitCall | string {
     const { options } = this.desk;
     // The disk may have taken long: a signal is judged where the bytes leave, not only where it came in.
-    if (options.clock.now() - intent.bornAt > intent.maxAge) return "SIGNAL_STALE_AT_WIRE";
-    const { body, request } = prepared;
-    return options.entry.submit(body, { postOnly: intent.postOnly, prepared: request });
+    if (this.isLate(intent)) return "SIGNAL_STALE_AT_WIRE";
+    const { body, isLate, request } = prepared;
+    return options.entry.submit(body, { postOnly: intent.postOnly, isLate, prepared: request });
+  }
+
+  private isLate({ bornAt, maxAge }: SubmitIntent): boolean {
+    return this.desk.options.clock.now() - bornAt > maxAge;
   }
 
   /** Notes what became of it, and waits for its answer. */
@@ -182,7 +192,7 @@ export class Sender {
     this.ladder.drop(token);
   }
 
-  private prepareOrder(intent: SubmitIntent, at: Ms): Prepared | Refused {
+  private prepareOrder(intent: SubmitIntent, at: Ms, before: number): Prepared | Refused {
     const { options } = this.desk;
     const instrument = this.marketOf(intent);
     const { token, outcome, side, orderType, postOnly, limit, size, spend, conditionId, orderId } = intent;
@@ -222,9 +232,10 @@ export class Sender {
       fee,
       costBound: buyCost(intent, fee),
     };
-    const request = options.entry.prepare?.(body, { postOnly });
+    const isLate = () => this.isLate(intent);
+    const request = options.entry.prepare?.(body, { postOnly, before, isLate });
     if (request !== undefined && "code" in request) return request;
-    return { signed, terms, body, presigned: ready !== null, request };
+    return { signed, terms, body, presigned: ready !== null, request, isLate };
   }
 
   private marketOf({ conditionId, token }: SubmitIntent): Instrument {

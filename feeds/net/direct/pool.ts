@@ -211,7 +211,11 @@ class DirectPool implements Transport {
 
   /** Gives a connection to who waits longest, or keeps it. */
   private take(connection: Connection): void {
-    const next = this.waiting.shift();
+    let next = this.waiting.shift();
+    while (next?.request.isLate?.() === true) {
+      next.fail(new DirectFailure("unsent", "it grew too old while it waited for a connection"));
+      next = this.waiting.shift();
+    }
     if (next !== undefined) connection.start(next);
     else if (this.free.length < this.options.maxIdle) this.free.push(connection);
     else connection.close("not needed");

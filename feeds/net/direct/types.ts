@@ -11,6 +11,8 @@ export interface DirectRequest {
   readonly body: string;
   /** The whole of it as it goes over the wire, from `Transport.encode()`. */
   readonly bytes?: Uint8Array;
+  /** Asked when it had to wait for a connection; true: it fails unsent. */
+  readonly isLate?: () => boolean;
 }
 
 export interface DirectAnswer {

@@ -64,12 +64,12 @@ export class Gauge {
     return { mode: "limited", until, reason: `our budget ${verdict.bucket} is empty` };
   }
 
-  /** Takes one order's tokens. Null: it may go. */
-  takeOrder(postOnly: boolean): Refusal | null {
+  /** Takes one order's tokens. `before`: orders that took theirs and are not counted as open yet. Null: it may go. */
+  takeOrder(postOnly: boolean, before = 0): Refusal | null {
     const now = this.options.clock.now();
     const forbidden = modeForbids(modeAt(this.memory, now), postOnly);
     if (forbidden !== null) return forbidden;
-    const step = takeBudget(this.budgets, ONE_ORDER, this.options.openOrders(), now);
+    const step = takeBudget(this.budgets, ONE_ORDER, this.options.openOrders() + before, now);
     this.budgets = step.budgets;
     if (step.verdict.ok) return null;
     const { bucket, waitMs } = step.verdict;

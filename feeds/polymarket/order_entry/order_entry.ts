@@ -34,6 +34,7 @@ import type {
   EntryRefusal,
   HeartbeatAnswer,
   OrderEntry,
+  OrderOptions,
   PreparedOrder,
   SubmitCall,
   VenueModeState,
@@ -258,21 +259,22 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
   const beatMs = options.deadlines?.beatMs ?? Math.max(MIN_BEAT_DEADLINE_MS, BEAT_DEADLINE_MS / clock.speed);
   const warmth = keepWarm(wire, transport, options);
 
-  const requestOf = (body: string): WireRequest => ({
+  const requestOf = (body: string, isLate?: () => boolean): WireRequest => ({
     ...{ method: "POST", path: "/order", body },
     deadlineMs: submitMs,
+    ...(isLate === undefined ? {} : { isLate }),
   });
   /** Takes the budget of one order. */
-  const refusalOf = (postOnly: boolean): EntryRefusal | null =>
+  const refusalOf = ({ before, postOnly }: OrderOptions): EntryRefusal | null =>
     stop.signal.aborted
       ? { code: "ORDER_ENTRY_CLOSED", message: "Cannot send an order: order entry is closed" }
-      : gauge.takeOrder(postOnly);
-  const submit = (body: string, postOnly: boolean, prepared?: PreparedOrder): SubmitCall => {
+      : gauge.takeOrder(postOnly, before);
+  const submit = (body: string, options: OrderOptions, prepared?: PreparedOrder): SubmitCall => {
     const ready = prepared?.body === body ? prepared : null;
-    const refusal = ready === null ? refusalOf(postOnly) : null;
+    const refusal = ready === null ? refusalOf(options) : null;
     if (refusal !== null) return { sent: false, ...refusal };
     // One of another body is somebody's mistake, and is not sent.
-    const request = ready === null ? requestOf(body) : ready.request as WireRequest;
+    const request = ready === null ? requestOf(body, options.isLate) : ready.request as WireRequest;
     const { end } = wire.start(request);
     warmth.used();
     const reply = end.then((ended) => {
@@ -286,8 +288,9 @@ export function openOrderEntry(options: OrderEntryOptions): OrderEntry {
     get mode() {
       return gauge.mode();
     },
-    submit: (body, { postOnly, prepared }) => submit(body, postOnly, prepared),
-    prepare: (body, { postOnly }) => refusalOf(postOnly) ?? { body, request: wire.prepare(requestOf(body)) },
+    submit: (body, options) => submit(body, options, options.prepared),
+    prepare: (body, options) =>
+      refusalOf(options) ?? { body, request: wire.prepare(requestOf(body, options.isLate)) },
     rehearse(body) {
       gauge.rehearse();
       wire.prepare(requestOf(body));

@@ -122,22 +122,32 @@ export interface EntryRefusal {
   readonly message: string;
 }
 
+/** What order entry is told of an order beside its body. */
+export interface OrderOptions {
+  /** Passes the post-only mode. */
+  readonly postOnly: boolean;
+  /** Orders prepared before it in this turn, which are not known to be open yet. Default 0. */
+  readonly before?: number;
+  /** Asked when it had to wait for a connection; true: it is too old, and is not sent. */
+  readonly isLate?: () => boolean;
+}
+
 /** Order entry and private reads of one account. Built by `openOrderEntry()`. */
 export interface OrderEntry {
   readonly mode: VenueModeState;
   /**
    * Sends a signed order's JSON body. Decides on mode and budget and writes the request before it returns: no await lies
-   * between the caller's decision and the socket. `postOnly` orders pass the post-only mode.
+   * between the caller's decision and the socket, if a connection is idle.
    */
   submit(
     body: string,
-    options: { readonly postOnly: boolean; readonly prepared?: PreparedOrder | undefined },
+    options: OrderOptions & { readonly prepared?: PreparedOrder | undefined },
   ): SubmitCall;
   /**
    * All of `submit()` that can be done before an order's row is on disk: mode, budget (taken here), login and bytes. Hand it to
    * `submit()` in the same turn of the event loop, which then only writes.
    */
-  prepare?(body: string, options: { readonly postOnly: boolean }): PreparedOrder | EntryRefusal;
+  prepare?(body: string, options: OrderOptions): PreparedOrder | EntryRefusal;
   /** As `prepare()`; nothing is counted, and `submit()` does not take it. */
   rehearse?(body: string): void;
   /**

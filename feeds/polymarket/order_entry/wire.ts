@@ -26,6 +26,8 @@ export interface WireRequest {
   readonly on?: "oldest";
   /** From `Wire.prepare()`. */
   readonly ready?: DirectRequest;
+  /** Asked when it had to wait for a connection; true: it is not sent any more. */
+  readonly isLate?: () => boolean;
 }
 
 /** How a request ended. */
@@ -111,7 +113,14 @@ function requestOf(options: WireOptions, request: WireRequest): DirectRequest {
   if (request.signed === false) return { method, target, body, headers: type };
   const timestampS = Math.floor(options.clock.now() / 1000);
   const login = options.signer.headers({ method, path, body, timestampS });
-  return { method, target, body, headers: { ...login, ...type } };
+  const { isLate } = request;
+  return {
+    method,
+    target,
+    body,
+    headers: { ...login, ...type },
+    ...(isLate === undefined ? {} : { isLate }),
+  };
 }
 
 interface Run {

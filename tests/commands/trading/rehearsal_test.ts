@@ -58,6 +58,28 @@ Deno.test("a rehearsal that goes on for hours begins anew and anew, and goes on"
   assert.ok(bodies.length > 6_700 && bodies.length <= 6_750, `${bodies.length} orders`);
 });
 
+Deno.test("a fault in a turn ends what is kept ready, not the session: told once, nothing more is done", () => {
+  const fault = new Error("the model is broken");
+  const stages = ["rehearsal", "observe", "preview", "prepare"] as const;
+  for (const broken of stages) {
+    const told: unknown[] = [];
+    let passes = 0;
+    const at = (stage: typeof stages[number]) => {
+      if (stage === broken) throw fault;
+    };
+    const readiness = new Readiness({
+      engine: { observe: () => at("observe"), preview: () => (at("preview"), []) },
+      gateway: { state: "running", prepare: () => (at("prepare"), 0) },
+      rehearsal: { pass: () => (passes++, at("rehearsal")) },
+      ...{ signAhead: true, everyMs: 5, onFault: (error: unknown) => void told.push(error) },
+    });
+    for (let i = 0; i < 3; i++) readiness.turn();
+    assert.deepEqual(told, [fault], broken);
+    assert.equal(passes, 1, broken);
+    readiness.close();
+  }
+});
+
 Deno.test("while nothing waits, the way is rehearsed and what may be wanted next is signed, a little in each turn", () => {
   let passes = 0;
   let looks = 0;
@@ -82,7 +104,7 @@ Deno.test("while nothing waits, the way is rehearsed and what may be wanted next
       },
     },
     rehearsal: { pass: () => void passes++ },
-    ...{ signAhead: true, everyMs: 5 },
+    ...{ signAhead: true, everyMs: 5, onFault: assert.ifError },
   });
   for (let i = 0; i < 8; i++) readiness.turn();
   assert.deepEqual([passes, looks, asked.length, readiness.signed], [8, 2, 8, 16]);

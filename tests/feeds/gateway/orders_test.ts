@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { OperationError } from "../../../core/errors.ts";
 import type { OrderDoneEvent, OrderRejectedEvent } from "../../../core/events.ts";
 import type { Ms, Price, Shares, Usdc } from "../../../core/units.ts";
+import type { OrderOptions } from "../../../feeds/polymarket/order_entry/types.ts";
 import { withFolder } from "../journal/journals.ts";
 import { COND, FakeVenue, settle, UP } from "./fake_venue.ts";
 import { assertAgrees, fakeSigner, INSTRUMENT, intent, opened, resting, withGateway } from "./stage.ts";
@@ -344,6 +345,35 @@ Deno.test("a journal that fails stops everything: nothing is sent, open orders a
     const report = await stage.during(gateway.stop());
     assert.deepEqual([report.openAfter, report.proved], [[], true]);
   });
+});
+
+Deno.test("order entry is told how many orders of the step came before, and when one is too old to leave", async () => {
+  const told: OrderOptions[] = [];
+  const atSubmit: boolean[] = [];
+  await withGateway(
+    async ({ venue, gateway }) => {
+      const off = intent(venue, { limit: 5_050 as Price });
+      gateway.submitAll!([intent(venue), off, intent(venue), intent(venue)], venue.clock.now());
+      assert.deepEqual(told.map(({ before }) => before), [0, 1, 2], "the one off the tick is none");
+      assert.deepEqual(atSubmit, [false, false, false]);
+      venue.clock.advance(1_000);
+      assert.deepEqual(told.map(({ isLate }) => isLate!()), [false, false, false]);
+      venue.clock.advance(1);
+      assert.deepEqual(told.map(({ isLate }) => isLate!()), [true, true, true]);
+      await settle();
+    },
+    {},
+    (venue) => {
+      const { submit } = venue.entry;
+      Object.assign(venue.entry, {
+        prepare: (body: string, options: OrderOptions) => (told.push(options), { body, request: null }),
+        submit: (body: string, options: OrderOptions) => {
+          atSubmit.push(options.isLate!());
+          return submit(body, options);
+        },
+      });
+    },
+  );
 });
 
 Deno.test("orders signed ahead are used once, and never after the tick changed", async () => {

@@ -96,6 +96,29 @@ Deno.test("orders stop while a cancel-all of all that is open still has its toke
   });
 });
 
+Deno.test("orders that are prepared together leave a cancel-all its tokens, all of them", async () => {
+  await withDesk({}, async (desk) => {
+    let open = 0;
+    const entry = desk.open({ openOrders: () => open });
+    const options = { postOnly: false };
+    for (let refused = 0; refused === 0; desk.advance(250)) {
+      const bodies = Array.from({ length: 5 }, () => desk.order(0.02, 5).body);
+      // Rows are written once all are prepared: until then none of them is known to be open.
+      const prepared = bodies.map((body, before) => entry.prepare!(body, { ...options, before }));
+      for (const [i, one] of prepared.entries()) {
+        if ("code" in one) refused++;
+        else {
+          const call = entry.submit(bodies[i]!, { ...options, prepared: one });
+          assert.ok(call.sent && (await call.reply).reply?.status === 200);
+          open++;
+        }
+      }
+    }
+    assert.equal(open, 119);
+    assert.equal((await entry.cancelAll()).canceled.length, 119);
+  });
+});
+
 Deno.test("another program's use of the signer's budget is seen in the venue's headers", async () => {
   await withDesk({}, async (desk) => {
     const other = desk.open();

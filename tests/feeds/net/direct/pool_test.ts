@@ -47,6 +47,24 @@ Deno.test("with an idle connection all bytes are written before send() returns, 
   await pool.close();
 });
 
+Deno.test("a request that grew too old while it waited for a connection is not written, and those behind it are", async () => {
+  let late = false;
+  const gate = Promise.withResolvers<void>();
+  const { pool, streams } = fakeNet({}, () => gate.promise);
+  const old = pool.send({ ...post("old"), isLate: () => late });
+  const next = pool.send({ ...post("next"), isLate: () => false });
+  const end = endOf(old);
+  late = true;
+  gate.resolve();
+  await until(() => streams.some(({ writes }) => writes > 0));
+  assert.equal(await end, "unsent");
+  assert.equal(old.writtenUs, null);
+  assert.ok(streams.every(({ text }) => !text.endsWith("old")));
+  for (const stream of streams) if (stream.text.endsWith("next")) stream.say(ok("taken"));
+  assert.equal(await endOf(next), "taken");
+  await pool.close();
+});
+
 Deno.test("without a body there is no content-length; letters beyond ASCII count as their bytes", async () => {
   const { pool, streams: [stream] } = await warmed(1);
   for (const body of ["", "ä", "x".repeat(10_000), "€".repeat(3000), `${"x".repeat(8000)}ä`]) {
