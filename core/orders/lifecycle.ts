@@ -44,7 +44,7 @@ import { OrderMap } from "./order_map.ts";
 import { Past, type PastLimits } from "./past.ts";
 
 export const newOrderLife = (limits?: PastLimits): OrderLife => ({
-  orders: new OrderMap(),
+  orders: new OrderMap((order) => !isEnded(order.state) || order.disputed),
   trades: new Map(),
   past: new Past(limits),
 });

@@ -139,7 +139,7 @@ export interface PastRecord {
 /** Everything known of one wallet's orders. `applyInput()` and `compactSettled()` are its only writers. */
 export interface OrderLife {
   /** Alive, or settled a short while ago. */
-  readonly orders: OrderMap;
+  readonly orders: OrderMap<TrackedOrder>;
   readonly trades: Map<string, TrackedTrade>;
   /** Settled. */
   readonly past: PastRecord;
