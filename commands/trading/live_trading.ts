@@ -83,7 +83,12 @@ async function rehearsalOf(
     },
     monotonicUs: () => venue.clock.monotonicUs(),
   });
-  await rehearsal.run(FIRST_PASSES);
+  try {
+    await rehearsal.run(FIRST_PASSES, ctx.signal);
+  } catch (error) {
+    rehearsal.close();
+    throw error;
+  }
   return rehearsal;
 }
 
@@ -229,14 +234,17 @@ export class LiveTrading {
       curve,
     });
     leavesBehind(ctx, "trade", () => leftOf(gateway, trading?.ended ?? null));
+    let rehearsal: Rehearsal | null = null;
     try {
+      // Before the start: what fails until then leaves the orders of others on this key alone.
+      rehearsal = await rehearsalOf(ctx, account, { engine: engine(), curve, gateway });
       const started = await orStopped(ctx.signal, gateway.start());
       // Connections stand before the first order, which would wait for their handshakes.
       await account.entry.warm();
-      const rehearsal = await rehearsalOf(ctx, account, { engine: engine(), curve, gateway });
       trading = new LiveTrading(ctx, account, gateway, started, watch, rehearsal);
       return trading;
     } catch (error) {
+      rehearsal?.close();
       await gateway.abort(error instanceof Error ? error.message : String(error));
       const left = leftOf(gateway, null);
       // Without an order that may rest nobody has anything to do: the start sends nothing.

@@ -255,9 +255,10 @@ export class Rehearsal {
     this.episode.pass();
   }
 
-  /** `count` passes, with the event loop free in between. */
-  async run(count: number): Promise<void> {
+  /** `count` passes, with the event loop free in between. Rejects with the signal's reason as soon as it is aborted. */
+  async run(count: number, signal?: AbortSignal): Promise<void> {
     for (let i = 0; i < count; i++) {
+      signal?.throwIfAborted();
       this.pass();
       await new Promise((next) => setImmediate(next));
     }

@@ -58,6 +58,21 @@ Deno.test("a rehearsal that goes on for hours begins anew and anew, and goes on"
   assert.ok(bodies.length > 6_700 && bodies.length <= 6_750, `${bodies.length} orders`);
 });
 
+Deno.test("a stop ends the passes before the first frame at once", async () => {
+  let bodies = 0;
+  const stop = new AbortController();
+  const rehearsal = await openRehearsal({
+    engine: engineOptions(defaultConfig(), { strategy: "fair-value", seed: 1, stops: true }),
+    ...{ windows: 4, signatureType: 0, random, curve, monotonicUs: () => 0 },
+    rehearse: () => {
+      if (++bodies === 10) stop.abort(new DOMException("stopped", "AbortError"));
+    },
+  });
+  await assert.rejects(rehearsal.run(1_500, stop.signal), { name: "AbortError" });
+  assert.ok(bodies <= 11, `${bodies} orders`);
+  rehearsal.close();
+});
+
 Deno.test("a fault in a turn ends what is kept ready, not the session: told once, nothing more is done", () => {
   const fault = new Error("the model is broken");
   const stages = ["rehearsal", "observe", "preview", "prepare"] as const;
