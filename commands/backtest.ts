@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { POLICY_NAMES } from "../core/policy/registry.ts";
 import type { CommandContext, CommandResult } from "./command.ts";
-import { withLatency } from "./probe/result.ts";
+import { readProbe, withLatency } from "./probe/result.ts";
 import { attach, examples } from "./run.ts";
 import { backtestCommand } from "./trading/backtest_command.ts";
 import { withExchangeModel } from "./trading/exchange_model_file.ts";
@@ -10,10 +10,6 @@ import { withExchangeModel } from "./trading/exchange_model_file.ts";
 const DEFAULT_SEED = 42;
 /** Blocks of time of a sweep: the first only chooses, each of the others is judged with what all before it chose. */
 const BLOCKS = 5;
-
-/** The command under the latencies of `--latency`. */
-const withProbe = (ctx: CommandContext, { latency }: Record<string, unknown>): CommandContext =>
-  typeof latency === "string" ? { ...ctx, config: withLatency(ctx.config, latency) } : ctx;
 
 /** Adds `backtest` to the program. */
 export function register(program: Command): void {
@@ -52,7 +48,7 @@ export function register(program: Command): void {
         ]),
       ),
     "backtest",
-    (ctx, args, options) => backtest(withProbe(ctx, options), args, options),
+    backtest,
     { configFlags: { size: "sizing.usdc" } },
   );
 }
@@ -62,12 +58,20 @@ async function backtest(
   args: string[],
   options: Record<string, unknown>,
 ): Promise<CommandResult> {
-  const model = options["exchangeModel"];
-  const config = await withExchangeModel(given.config, typeof model === "string" ? model : null);
+  const textOf = (name: string): string | null => {
+    const value = options[name];
+    return typeof value === "string" ? value : null;
+  };
+  const file = textOf("latency");
+  const latency = file === null ? null : { file, probe: readProbe(file) };
+  const measured = latency === null ? given.config : withLatency(given.config, latency.probe);
+  const exchangeModel = textOf("exchangeModel");
+  const config = await withExchangeModel(measured, exchangeModel);
   return await backtestCommand(
     { ...given, config },
     args,
     options,
     options["sweep"] === undefined ? { kind: "all" } : { kind: "walkForward", blocks: BLOCKS },
+    { latency, exchangeModel },
   );
 }

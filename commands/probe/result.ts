@@ -94,9 +94,9 @@ export function readProbe(path: string): ProbeResult {
   });
 }
 
-/** The configuration with the probe's latencies in place of its own. Throws LATENCY_FILE_INVALID. */
-export function withLatency(config: Config, path: string): Config {
-  const { feedLatencyQuantiles, ...orders } = readProbe(path).model;
+/** The configuration with the probe's latencies in place of its own. */
+export function withLatency(config: Config, probe: ProbeResult): Config {
+  const { feedLatencyQuantiles, ...orders } = probe.model;
   const feed = feedLatencyQuantiles === undefined ? {} : { feedLatencyQuantiles };
   return { ...config, paper: { ...config.paper, ...orders, ...feed } };
 }

@@ -12,6 +12,7 @@ import { backtestReport } from "./backtest_page.ts";
 import { backtestData, backtestText, eventsPerSecond } from "./backtest_results.ts";
 import { variantsOf } from "./backtest_variants.ts";
 import { judgeAll } from "./judgement.ts";
+import { exchangeData, latencyFacts, type ModelFiles, NO_MODEL_FILES } from "./model_in_use.ts";
 import type { Split } from "./splits.ts";
 import { modelsToJudge } from "./models.ts";
 import { resolveTapes } from "./tape_paths.ts";
@@ -43,6 +44,7 @@ export async function backtestCommand(
   args: string[],
   options: Record<string, unknown>,
   split: Split,
+  modelFiles: ModelFiles = NO_MODEL_FILES,
 ): Promise<CommandResult> {
   const workers = textOf(options["workers"]);
   const models = await modelsToJudge(ctx, textOf(options["model"]));
@@ -75,11 +77,17 @@ export async function backtestCommand(
   if (report !== null) await writeReport(report, renderReport(backtestReport(ctx, outcome, judgements)));
   const files = csv === null ? [] : await writeCsv(csv, outcome, judgements);
   const written = [
+    ...latencyFacts(ctx.config, modelFiles),
     ...(report === null ? [] : [["report", report] as const]),
     ...(csv === null ? [] : [["csv", `${csv}: ${files.join(", ")}`] as const]),
   ];
   return {
-    data: { ...backtestData(outcome, judgements), report, csv },
+    data: {
+      ...backtestData(outcome, judgements),
+      exchange: exchangeData(ctx.config, modelFiles),
+      report,
+      csv,
+    },
     text: backtestText(ctx, outcome, judgements, written),
     ...(outcome.interrupted ? { exit: 5 as const } : {}),
   };

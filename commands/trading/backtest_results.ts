@@ -87,13 +87,17 @@ const money2 = (range: readonly [Usdc, Usdc] | null): string[] | null =>
 const moneyOrNull = (value: Usdc | null): string | null => value === null ? null : formatUsdc(value);
 
 function strategyData(outcome: BacktestOutcome, totals: StrategyTotals): Record<string, unknown> {
+  const figures = whole(outcome, totals);
   return {
     name: totals.name,
-    ...figuresData(whole(outcome, totals)),
-    fees: formatUsdc(totals.fees),
-    fills: totals.fills,
+    ...figuresData(figures),
     orders: totals.orders,
-    unsettled: { positions: totals.unsettledPositions, value: formatUsdc(totals.unsettledValue) },
+    // Fees beyond those of `figures` were paid in windows that no outcome settled, whose profit is not counted either.
+    unsettled: {
+      positions: totals.unsettledPositions,
+      value: formatUsdc(totals.unsettledValue),
+      fees: formatUsdc((totals.fees - figures.fees) as Usdc),
+    },
     firstStop: totals.firstStop === null
       ? null
       : { ...totals.firstStop, pnlBefore: formatUsdc(totals.firstStop.pnlBefore) },
@@ -232,7 +236,7 @@ function auditText(ctx: CommandContext, judgements: Judgements): string {
       (row.pnl === null ? row.finding : signedMoneyText(row.pnl)) + (row.finding === "removes" ? " !" : "")
     ),
   ]);
-  if (rows.length === 0) return "audit: no trade was made, so there is nothing to audit";
+  if (rows.length === 0) return "audit: no trade was made in a judged window, so there is nothing to audit";
   return table({
     head: [
       ...["audit", "as measured", "fast +0.1 s", "+1 s", "+5 s", "+60 s", "at mids", "no fees"],

@@ -30,6 +30,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ORDER_IN_FLIGHT: "another order of this window is not resolved yet",
   INTENT_EXPIRED: "too old when it reached the gateway",
   SIGNAL_STALE_AT_WIRE: "too old when it was to be written to the wire",
+  SHARES_UNSETTLED: "the shares are matched and not confirmed yet",
   NO_MATCH: "the price was gone when the hold ended",
   MARKET_CLOSED: "the market closed first",
   POST_ONLY_CROSSES: "a post-only order would have traded",

@@ -10,6 +10,7 @@ import type {
 } from "../../core/events.ts";
 import type { WindowState } from "../../core/features/window_state.ts";
 import type { Instrument, Outcome } from "../../core/market/instrument.ts";
+import { isForeign } from "../../core/orders/portfolio.ts";
 import type { Policy } from "../../core/policy/policy.ts";
 import { type ExchangePort, Session } from "../../core/session.ts";
 import { formatPrice, formatShares, formatUsdc, type Ms, type Price, type Usdc } from "../../core/units.ts";
@@ -318,6 +319,8 @@ export class SessionRecorder {
       positions: [...engine.portfolio.positions.values()].map((position) => ({
         slug: this.slugOf(position.conditionId),
         outcome: position.outcome,
+        // Of others on this account: counts to limits, and is no part of equity or profit.
+        foreign: isForeign(position.token),
         shares: formatShares(position.shares),
         cost: formatUsdc(position.cost),
         averagePrice: formatPrice(Math.round(position.cost * 10_000 / Math.max(1, position.shares)) as Price),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { budgetOf } from "../../commands/probe/result.ts";
 import { poly } from "../cli/harness.ts";
 import { withFolder, writeFolder } from "../feeds/tape/recordings.ts";
 import { syntheticQuotes } from "./synthetic_recording.ts";
@@ -11,6 +12,7 @@ interface Strategy {
   fills: number;
   pnl: string;
   fees: string;
+  unsettled: { positions: number; value: string; fees: string };
   ci95: [string, string] | null;
   notSent: Record<string, number>;
   firstStop: { code: string } | null;
@@ -127,6 +129,71 @@ Deno.test("stops are noted by default and applied with --stops", async () => {
     assert.ok(stopped.firstStop !== null);
     assert.ok((stopped.notSent[stopped.firstStop.code] ?? 0) > 0);
     assert.ok(stopped.fills < named(noted.envelope?.data, "random").fills);
+  });
+});
+
+Deno.test("fees are those of the judged windows; what was paid in windows without an outcome stands apart", async () => {
+  await withTape(async (tape, root) => {
+    const json = await poly(["backtest", tape, "--strategy", "random", "--json", ...data(root)]);
+    const random = named(json.envelope?.data, "random");
+    const [judged] = (json.envelope?.data?.["judged"] ?? []) as Strategy[];
+    assert.deepEqual([random.fees, random.fills, random.pnl], [judged!.fees, judged!.fills, judged!.pnl]);
+    assert.deepEqual(random.unsettled, { positions: 0, value: "0.000000", fees: "0.000000" });
+  });
+  await withFolder(async (root) => {
+    // The recording ends within its only window, which therefore has no outcome.
+    const [[name, text] = ["", ""]] = Object.entries(syntheticQuotes(1));
+    const cut = String(text).split("\n").slice(0, 200).join("\n");
+    await writeFolder(join(root, "quotes"), { [name]: `${cut}\n` });
+    const ran = await poly([
+      "backtest",
+      join(root, "quotes"),
+      "--strategy",
+      "random",
+      "--json",
+      ...data(root),
+    ]);
+    assert.equal(ran.code, 0, ran.err);
+    const random = named(ran.envelope?.data, "random");
+    assert.deepEqual([random.windows, random.fills, random.fees], [0, 0, "0.000000"]);
+    assert.ok(Number(random.unsettled.fees) > 0);
+  });
+});
+
+Deno.test("backtest says which latencies it met and where they are from", async () => {
+  await withTape(async (tape, root) => {
+    const run = (...more: string[]) => poly(["backtest", tape, "--strategy", "hold", ...data(root), ...more]);
+    const exchange = async (...more: string[]) =>
+      (await run("--json", ...more)).envelope?.data?.["exchange"] as {
+        latencyFile: unknown;
+        modelFile: unknown;
+        assumptions: { unit: string; value: string }[];
+      };
+    const plain = await exchange();
+    assert.deepEqual([plain.latencyFile, plain.modelFile], [null, null]);
+    assert.equal(plain.assumptions.find(({ unit }) => unit === "order latency")?.value, "constant (ms 50)");
+    assert.match(
+      (await run()).out,
+      /order latency +constant \(ms 50\)[^]*latencies from +the configuration \(paper\)/,
+    );
+    const file = join(root, "probe.json");
+    const us = { p50: 40_000, p95: 40_000, p99: 40_000, max: 40_000, n: 20 };
+    const probe = {
+      ...{ schema: "poly-edge-probe/1", at: "2026-11-21T10:00:00.000Z", label: "here", venue: "sim" },
+      ...{ clockOffsetMs: 1, roundTripMs: 2, orders: true, stages: { order: us }, hosts: [], clients: [] },
+      ...budgetOf({ order: us }, { goMs: 150, noGoMs: 300 }),
+    };
+    await Deno.writeTextFile(file, JSON.stringify(probe));
+    const measured = await exchange("--latency", file);
+    assert.deepEqual(measured.latencyFile, { file, label: "here", at: probe.at, venue: "sim" });
+    assert.match(
+      measured.assumptions.find(({ unit }) => unit === "order latency")!.value,
+      /^histogram \(quantiles 0:20 /,
+    );
+    assert.match(
+      (await run("--latency", file)).out,
+      /latencies from +.*probe\.json \(here, 2026-11-21T10:00:00\.000Z\)/,
+    );
   });
 });
 

@@ -58,7 +58,7 @@ Deno.test("a saved probe is what paper trading draws its latencies from; anythin
   await withFolder(async (root) => {
     const path = join(root, "probe.json");
     await Deno.writeTextFile(path, JSON.stringify(resultOf(us(40_000))));
-    const config = withLatency(defaultConfig(), path);
+    const config = withLatency(defaultConfig(), readProbe(path));
     assert.equal(paperOptions(config).orderLatency!.name, "histogram");
     assert.equal(paperOptions(config).orderLatency!.parameters.quantiles, "0:20 0.5:20 0.95:40 0.99:60 1:80");
     assert.equal(paperOptions(defaultConfig()).orderLatency!.name, "constant");
