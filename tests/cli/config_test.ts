@@ -297,6 +297,12 @@ Deno.test("poly-edge.example.toml loads and states the defaults", async () => {
       assert.deepEqual(item.value, row(plain.envelope, item.key).value, item.key);
     }
   }
+  const named = inFile.map(({ key }) => key);
+  assert.deepEqual(
+    [...KEYS.keys()].filter((key) => !named.includes(key)),
+    [],
+    "keys that the file does not hold",
+  );
 });
 
 Deno.test("docs/configuration.md names every key with its variable and its default", async () => {
