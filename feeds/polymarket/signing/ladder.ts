@@ -60,7 +60,7 @@ export class Ladder {
     const name = nameOf(terms, tick, domain);
     const known = this.rungs.get(name);
     const at = now();
-    if (known !== undefined && ageOf(known, at) <= this.maxAgeMs / 2) return false;
+    if (known !== undefined && isYoung(known, at, this.maxAgeMs / 2)) return false;
     const fields = buildOrder(terms, tick, signer.account, { salt: salt(), timestampMs: at });
     this.rungs.delete(name);
     this.rungs.set(name, { token: terms.token, order: signer.sign(fields, domain) });
@@ -74,7 +74,7 @@ export class Ladder {
     const rung = this.rungs.get(name);
     if (rung === undefined) return null;
     this.rungs.delete(name);
-    return ageOf(rung, this.options.now()) <= this.maxAgeMs ? rung.order : null;
+    return isYoung(rung, this.options.now(), this.maxAgeMs) ? rung.order : null;
   }
 
   /** Forgets the orders of a token: nothing signed for it can be sent any more. */
@@ -83,4 +83,8 @@ export class Ladder {
   }
 }
 
-const ageOf = ({ order }: Rung, at: Ms): number => at - order.fields.timestamp;
+/** One that was signed in the future was signed before the clock stepped back: nobody knows how old it is. */
+function isYoung({ order }: Rung, at: Ms, maxMs: number): boolean {
+  const age = at - order.fields.timestamp;
+  return age >= 0 && age <= maxMs;
+}
