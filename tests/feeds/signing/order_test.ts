@@ -259,6 +259,9 @@ Deno.test("what is signed is not signed again until half of its time is over, an
   pass(61);
   assert.equal(ladder.take(at, TICK, domain), null);
   assert.equal(ladder.size, 0);
+  assert.ok(ladder.sign(at, TICK, domain));
+  pass(-1);
+  assert.equal(ladder.take(at, TICK, domain), null, "the clock stepped back");
 });
 
 Deno.test("a ladder holds so many orders, the longest signed goes first", () => {
