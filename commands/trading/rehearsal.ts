@@ -41,8 +41,13 @@ const ASSET: Asset = "btc";
 const WINDOW_MS = 900_000;
 /** Any instant on the grid; rehearsals have a time of their own. */
 const BEGIN_MS = 1_795_000_500_000;
+/** Of that time in one pass. */
+const STEP_MS = 100;
 /** Books, orders and rows are begun anew after so much of that time, so that nothing grows. */
 const EPISODE_MS = 200_000;
+/** A pass that takes longer is too long: a frame may wait for it. A policy that makes most of them so is not asked any more. */
+const MOST_US = 1_000;
+const JUDGED_PASSES = 200;
 const LEVELS = 20;
 const STAKE = parseDecimal("10", 6) as Usdc;
 const BANKROLL = parseDecimal("1000000000", 6) as Usdc;
@@ -70,8 +75,11 @@ function instrumentOf(index: number, beginMs: number): Instrument {
   };
 }
 
-/** Decides as the policy does, and then wants something all the same: of the first `eager` windows it is asked about. */
-function wanting(policy: Policy, eager: () => number): Policy {
+/**
+ * Decides as the policy does, if it is to be asked, and then wants something all the same: of the first `eager` windows it
+ * is asked about.
+ */
+function wanting(policy: Policy, eager: () => number, isAsked: () => boolean): Policy {
   const { batch, decideEveryMs, name, needs, statesProbability } = policy;
   const wish = (nth: number) => nth >= eager() ? HOLD : nth % 2 === 0 ? WANT_UP : WANT_DOWN;
   let asked = 0;
@@ -80,14 +88,14 @@ function wanting(policy: Policy, eager: () => number): Policy {
     ...{ decideEveryMs, name, needs, statesProbability },
     decide(view) {
       if (view.now !== at) [at, asked] = [view.now, 0];
-      policy.decide(view);
+      if (isAsked()) policy.decide(view);
       return wish(asked++);
     },
     ...(batch === undefined ? {} : {
       batch: {
         most: batch.most,
         decide(views, count, actions) {
-          batch.decide(views, count, actions);
+          if (isAsked()) batch.decide(views, count, actions);
           for (let i = 0; i < count; i++) actions[i] = wish(i);
         },
       },
@@ -116,9 +124,8 @@ class Episode {
   private now = BEGIN_MS;
   private update = 1;
   private passes = 0;
-  private readonly stepMs: number;
 
-  constructor(private readonly options: RehearsalOptions, signer: OrderSigner) {
+  constructor(private readonly options: RehearsalOptions, signer: OrderSigner, isAsked: () => boolean) {
     const { engine, monotonicUs } = options;
     this.instruments = Array.from({ length: options.windows }, (_, i) => instrumentOf(i, BEGIN_MS));
     const clock = { now: () => this.now as Ms, monotonicUs };
@@ -132,7 +139,8 @@ class Episode {
     this.recorder = new SessionRecorder({
       engine: {
         ...engine,
-        policy: wanting(engine.policy, () => 1 + this.passes % 2),
+        policy: wanting(engine.policy, () => 1 + this.passes % 2, isAsked),
+        decideEveryMs: STEP_MS,
         sizing: { mode: "fixed", amount: STAKE },
         bankroll: BANKROLL,
         limits: {
@@ -146,7 +154,6 @@ class Episode {
       monotonicUs,
     });
     this.recorder.orderLog.measured = true;
-    this.stepMs = engine.decideEveryMs ?? engine.policy.decideEveryMs;
     this.open();
   }
 
@@ -157,7 +164,7 @@ class Episode {
   /** One frame of the fast market, one of the books, and what is decided and signed of it. */
   pass(): void {
     this.passes++;
-    this.now += this.stepMs;
+    this.now += STEP_MS;
     const tReceive = this.now as Ms;
     this.frame(this.bookFrame(), (text) => decodeMarketFrame(text, tReceive, this.sink));
     this.frame(this.depthFrame(), (text) => {
@@ -233,11 +240,18 @@ class Episode {
 /** See the file's comment. Made by `openRehearsal()`. */
 export class Rehearsal {
   private episode: Episode;
-  private timer: ReturnType<typeof setInterval> | undefined;
   private before = 0;
+  private passes = 0;
+  private long = 0;
+  /** The policy takes part; false once it turned out too slow for that. */
+  asksPolicy = true;
 
   constructor(private readonly options: RehearsalOptions, private readonly signer: OrderSigner) {
-    this.episode = new Episode(options, signer);
+    this.episode = this.begin();
+  }
+
+  private begin(): Episode {
+    return new Episode(this.options, this.signer, () => this.asksPolicy);
   }
 
   /** Orders that were made ready to leave. */
@@ -250,9 +264,19 @@ export class Rehearsal {
     if (this.episode.over) {
       this.before += this.episode.port.prepared;
       this.episode.port.close();
-      this.episode = new Episode(this.options, this.signer);
+      this.episode = this.begin();
     }
+    const { monotonicUs } = this.options;
+    const from = monotonicUs();
     this.episode.pass();
+    this.judge(monotonicUs() - from);
+  }
+
+  private judge(tookUs: number): void {
+    if (tookUs > MOST_US) this.long++;
+    if (++this.passes < JUDGED_PASSES) return;
+    if (this.long > JUDGED_PASSES / 2) this.asksPolicy = false;
+    this.passes = this.long = 0;
   }
 
   /** `count` passes, with the event loop free in between. Rejects with the signal's reason as soon as it is aborted. */
@@ -264,15 +288,7 @@ export class Rehearsal {
     }
   }
 
-  /** A pass every `everyMs` of wall time, when `idle` says that nothing waits, until `close()`. */
-  start(everyMs: number, idle: () => boolean): void {
-    this.timer = setInterval(() => {
-      if (idle()) this.pass();
-    }, everyMs);
-  }
-
   close(): void {
-    clearInterval(this.timer);
     this.episode.port.close();
     this.signer.close();
   }

@@ -95,6 +95,37 @@ Deno.test("a fault in a turn ends what is kept ready, not the session: told once
   }
 });
 
+Deno.test("a policy too slow to be rehearsed is not asked any more, and the rest is rehearsed all the same", async () => {
+  for (const [sleepUs, asked] of [[400, true], [900, false]] as const) {
+    let us = 0;
+    let decided = 0;
+    const engine = engineOptions(defaultConfig(), { strategy: "fair-value", seed: 1, stops: true });
+    const bodies: string[] = [];
+    const rehearsal = await openRehearsal({
+      engine: {
+        ...engine,
+        policy: {
+          ...engine.policy,
+          decide() {
+            decided++;
+            us += sleepUs;
+            return 0;
+          },
+        },
+      },
+      ...{ windows: 1, signatureType: 0, random, curve },
+      rehearse: (body) => void bodies.push(body),
+      monotonicUs: () => us += 5,
+    });
+    await rehearsal.run(1_000);
+    assert.equal(rehearsal.asksPolicy, asked);
+    // And once when its window is told.
+    assert.equal(decided, 1 + (asked ? 1_000 : 200));
+    assert.ok(bodies.length > 900);
+    rehearsal.close();
+  }
+});
+
 Deno.test("while nothing waits, the way is rehearsed and what may be wanted next is signed, a little in each turn", () => {
   let passes = 0;
   let looks = 0;
