@@ -115,7 +115,7 @@ function ladderTimes(): number[] {
     for (const limit of prices) ladder.sign({ ...terms, limit }, tick, domain);
     for (const limit of prices) {
       const from = performance.now();
-      const order = ladder.take({ ...terms, limit }, tick);
+      const order = ladder.take({ ...terms, limit }, tick, domain);
       if (order === null) throw new Error("a rung is missing");
       orderBody(order, { owner: OWNER, orderType: "GTC" });
       times.push((performance.now() - from) * 1000);
